@@ -1,0 +1,86 @@
+# `make help` lists the targets. `make test` needs Go, a network for the modules,
+# and a C compiler for the race detector.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# The targets share two cores, ports and a lint cache: one after the other.
+.NOTPARALLEL:
+
+# How often `make suite` runs, and how long `make fuzz` runs each target.
+COUNT ?= 10
+FUZZTIME ?= 30s
+
+# Every module but tools, which has no code.
+MODULES := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*' -not -path '*/testdata/*' \
+	| sed -e 's|/go\.mod$$||' -e 's|^\./||' | sort)
+EXAMPLES := $(filter _examples/%,$(MODULES))
+GOLANGCI := go tool -modfile=$(CURDIR)/tools/go.mod golangci-lint
+
+# Fails with the difference if there is one.
+GOFIX := if [[ "$$(go help fix)" == *-diff* ]]; then go fix -diff ./...; \
+	else echo "go fix: not checked, it has no -diff before Go 1.26"; fi
+
+# The race detector needs cgo, which go switches off where there is no C compiler.
+RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: server
+server: ## Find redis-server, or install it (Debian, Ubuntu) or say how
+	@scripts/ensure-redis.sh
+
+.PHONY: test
+test: server examples ## Run all tests, with the race detector
+	$(if $(RACE),,@echo "no cgo: testing without the race detector" >&2)
+	go test -run 'Allocs$$' .
+	cd tests/incumbent && go test $(RACE) -timeout 10m ./...
+	go test $(RACE) -timeout 25m ./...
+
+.PHONY: race
+race: test ## The same as test
+
+.PHONY: test-short
+test-short: server ## Run the tests of the library without the universal suite
+	go test $(RACE) -short -timeout 10m . ./internal/...
+
+.PHONY: suite
+suite: server ## Run Watermill's universal suite COUNT times (COUNT=10)
+	go test $(RACE) -count=$(COUNT) -timeout 170m ./tests/universal/...
+
+.PHONY: stress
+stress: server ## Run the universal suite with many more messages
+	go test -tags stress -timeout 60m ./tests/universal/...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (FUZZTIME=30s)
+	@scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: server ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem .
+
+.PHONY: cover
+cover: server ## Write cover.out and print the coverage of the library
+	go test -timeout 25m -coverpkg=.,./internal/... -coverprofile=cover.out ./...
+	@go tool cover -func=cover.out | tail -n 1
+
+.PHONY: examples $(EXAMPLES)
+examples: $(EXAMPLES) ## Vet and build every example
+$(EXAMPLES):
+	cd $@ && go vet ./... && go build -o /dev/null ./...
+
+LINTS := $(MODULES:%=lint/%)
+.PHONY: lint $(LINTS)
+lint: $(LINTS) ## Check every module: vet, golangci-lint, go mod tidy, go fix
+$(LINTS): lint/%:
+	cd $* && go vet ./... && go vet -tags stress ./...
+	cd $* && go mod tidy -diff
+	@cd $* && $(GOFIX)
+	cd $* && $(GOLANGCI) run ./...
+
+.PHONY: fmt
+fmt: ## Format every module
+	for module in $(MODULES); do (cd $$module && $(GOLANGCI) fmt ./...) || exit 1; done

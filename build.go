@@ -1,0 +1,183 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// prepare does what Subscribe waits for, and puts a subscription together.
+func (s *Subscriber) prepare(ctx context.Context, topic string) (*subscription, error) {
+	if err := validateTopic(topic); err != nil {
+		return nil, err
+	}
+	stream := s.stream(topic)
+	prefix := ""
+	if s.config.ConsumerGroup != "" {
+		var err error
+		if prefix, err = xstream.Prefix(topic); err != nil {
+			return nil, &ConfigError{"topic", topic, err.Error()}
+		}
+	}
+	free, err := xstream.Reserve(stream, prefix, s.config.BlockingPoolSize-sparedBlockingPool)
+	if err != nil {
+		return nil, reserveError(err, topic, s.config.BlockingPoolSize)
+	}
+	sub := s.newSubscription(ctx, topic)
+	sub.free = free
+	if s.config.ConsumerGroup == "" {
+		err = s.follow(ctx, sub, stream)
+	} else {
+		err = s.join(ctx, sub, stream, prefix)
+	}
+	if err != nil {
+		free()
+		return nil, err
+	}
+	sub.log.Info("Subscribed", nil)
+	return sub, nil
+}
+
+func reserveError(err error, topic string, size int) error {
+	if errors.Is(err, xstream.ErrNoConnection) {
+		return errors.Join(err, &ConfigError{"SubscriberConfig.BlockingPoolSize", size, "raise it, here and in the client's options"})
+	}
+	return &ConfigError{"topic", topic, err.Error()}
+}
+
+func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscription {
+	sub := &subscription{
+		out:          make(chan *message.Message),
+		closeTimeout: s.config.CloseTimeout,
+		giveUp:       make(chan struct{}),
+		log:          s.log.with(watermill.LogFields{"topic": topic}),
+	}
+	prefetch := maxPrefetch
+	if s.config.AtMostOnce {
+		prefetch = 1 // what is read ahead would be lost in a crash
+	}
+	sub.ledger = newLedger(s.config.MaxInFlight, newPace(prefetch))
+	sub.dispatcher = &dispatcher{
+		ledger:      sub.ledger,
+		out:         sub.out,
+		values:      context.WithoutCancel(ctx),
+		stream:      topic,
+		unmarshaler: s.config.Unmarshaler,
+		backoff:     s.config.NackBackoff,
+		redelivers:  !s.config.AtMostOnce,
+		recall:      make(chan struct{}, 1),
+		giveUp:      sub.giveUp,
+	}
+	return sub
+}
+
+// follow completes a subscription without a group.
+func (s *Subscriber) follow(ctx context.Context, sub *subscription, stream xstream.Stream) error {
+	var start xstream.ID
+	err := s.retry(ctx, func(ctx context.Context) (err error) {
+		start, err = s.position(ctx, stream)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start}
+	sub.reader = newReader(stream, source, sub.ledger, sub.log)
+	sub.reader.block = followBlockTime
+	sub.dispatcher.log = sub.log
+	return nil
+}
+
+// join completes a subscription of a group's member.
+func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream.Stream, prefix string) error {
+	m := &member{
+		group:     xstream.Group{Stream: stream, Name: s.config.ConsumerGroup},
+		ledger:    sub.ledger,
+		health:    newHealth(slowAnswer(s.config.MinIdle)),
+		minIdle:   s.config.MinIdle,
+		dead:      xstream.DeadLetters(prefix, s.config.ConsumerGroup),
+		consumer:  randomName(),
+		restoring: make(chan struct{}, 1),
+		unseen:    -1,
+	}
+	membership := &membership{member: m}
+	if err := s.retry(ctx, func(ctx context.Context) error { return s.enter(ctx, m) }); err != nil {
+		return err
+	}
+	if s.config.Consumer != "" {
+		if err := s.takeName(ctx, sub, membership, prefix); err != nil {
+			return err
+		}
+	}
+	sub.log = sub.log.with(watermill.LogFields{"consumer_group": s.config.ConsumerGroup, "consumer": m.name()})
+	m.log, sub.dispatcher.log = sub.log, sub.log
+	source := &groupSource{member: m, ledger: sub.ledger, noAck: s.config.AtMostOnce, joined: m.position}
+	sub.reader = newReader(stream, source, sub.ledger, sub.log)
+	membership.janitor = &janitor{member: m, timeout: s.config.ConsumerTimeout, log: sub.log}
+	sub.membership = membership
+	if !s.config.AtMostOnce {
+		s.keepPending(sub, source)
+		source.unseen.Store(membership.lease != nil)
+	}
+	return nil
+}
+
+// enter makes sure that the group is there and that we may do what we will have
+// to, and learns where the group stands.
+func (s *Subscriber) enter(ctx context.Context, m *member) (err error) {
+	if err := s.createGroup(ctx, m.group); err != nil {
+		return err
+	}
+	if _, err := m.group.Touch(ctx, m.consumer, []xstream.Recount{{ID: "0-1"}}); err != nil {
+		return err
+	}
+	m.position, err = m.group.Position(ctx)
+	return err
+}
+
+// takeName makes the configured consumer name ours, or one like it.
+func (s *Subscriber) takeName(ctx context.Context, sub *subscription, ms *membership, prefix string) error {
+	lease := &nameLease{
+		stream: ms.member.group.Stream,
+		key:    xstream.ConsumerLease(prefix, s.config.ConsumerGroup, s.config.Consumer),
+		token:  ms.member.consumer,
+		name:   s.config.Consumer,
+		ttl:    s.config.MinIdle,
+		log:    sub.log,
+	}
+	var held bool
+	err := s.retry(ctx, func(ctx context.Context) (err error) {
+		held, err = lease.hold(ctx)
+		return err
+	})
+	switch {
+	case err != nil && xstream.Classify(err) != xstream.Refused:
+		return err
+	case err != nil:
+		sub.log.Error("No right to reserve the configured consumer name, working under another one", err, watermill.LogFields{"consumer": lease.name})
+	case held:
+		ms.lease, ms.member.consumer, ms.member.unseen = lease, lease.name, 0
+		return nil
+	}
+	ms.member.consumer = lease.substitute()
+	return nil
+}
+
+// keepPending adds what looks after entries that the server keeps for us.
+func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
+	m, d := sub.membership.member, sub.dispatcher
+	p := &pendingWork{
+		claimer:    newClaimer(m, d.stream, s.config.ShouldClaim, sub.log),
+		acker:      newAcker(m, sub.log),
+		undertaker: newUndertaker(m, d.stream, sub.log),
+		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, recall: func() { wake(d.recall) }},
+	}
+	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
+	source.claimer = p.claimer
+	d.member, d.acker, d.undertaker = m, p.acker, p.undertaker
+	sub.membership.pending = p
+}

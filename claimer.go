@@ -1,0 +1,346 @@
+package redisstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+const (
+	// claimPage is how many entries one look offers. They are only IDs; nothing
+	// changes its owner before there is room for it.
+	claimPage = 256
+	// scanPage bounds one step of the scan over everything that is pending.
+	scanPage = 500
+)
+
+// claimer finds entries that somebody left: released ones, and those of
+// consumers that have been silent for MinIdle. It does not take them. The reader
+// does, before it reads new ones and only as many as there is room for.
+//
+// Looking is cheap when there is nothing to find: one summary. Only then are the
+// consumers listed, and only the silent ones' entries.
+type claimer struct {
+	member *member
+	ledger *ledger
+	health *health
+	log    logger
+	topic  string
+	should func(topic string, entry PendingEntry) bool // nil = all
+
+	nudge func(ctx context.Context) // ends a blocked read, so that an offer is taken
+	look  func()                    // has our own pending entries looked through
+
+	taken chan struct{} // one token: the last offer was taken
+
+	mu     sync.Mutex // protects the following fields
+	offers []xstream.Claim
+
+	// run's own.
+	cursors   map[string]xstream.ID // where the look at a silent consumer goes on
+	nextLook  time.Time             // when to look at the consumers again
+	scanFrom  xstream.ID
+	nextScan  time.Time
+	surplus   int // sweeps in a row that saw more entries of ours than we hold
+	empty     int // sweeps in a row with nothing pending
+	lastTotal xstream.Summary
+	nextPos   time.Time
+}
+
+func newClaimer(m *member, topic string, should func(string, PendingEntry) bool, log logger) *claimer {
+	return &claimer{
+		member: m, ledger: m.ledger, health: m.health, log: log, topic: topic, should: should,
+		taken:    make(chan struct{}, 1),
+		cursors:  map[string]xstream.ID{},
+		nextScan: time.Now().Add(jitter(m.minIdle)),
+	}
+}
+
+// next returns up to room entries to take from one consumer.
+func (c *claimer) next(room int) xstream.Claim {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.offers) == 0 {
+		return xstream.Claim{}
+	}
+	first := &c.offers[0]
+	n := min(room, len(first.IDs))
+	claim := xstream.Claim{From: first.From, MinIdle: first.MinIdle, IDs: first.IDs[:n]}
+	if first.IDs = first.IDs[n:]; len(first.IDs) == 0 {
+		c.offers = c.offers[1:]
+	}
+	if len(c.offers) == 0 {
+		wake(c.taken)
+	}
+	return claim
+}
+
+func (c *claimer) offer(claim xstream.Claim) {
+	if len(claim.IDs) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offers = append(c.offers, claim)
+}
+
+func (c *claimer) offering() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.offers) > 0
+}
+
+// run sweeps until ctx ends: every one to two seconds, sooner when a consumer is
+// about to count as gone, and at once when all that was found has been taken.
+func (c *claimer) run(ctx context.Context) {
+	t := trouble{log: c.log, doing: "look for entries to claim"}
+	timer := time.NewTimer(c.interval())
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.taken:
+		case <-timer.C:
+		}
+		if err := c.sweep(ctx); err != nil {
+			if !t.wait(ctx, err) {
+				return
+			}
+		} else {
+			t.over()
+		}
+		c.hand(ctx)
+		timer.Reset(c.interval())
+	}
+}
+
+// hand waits until the offers are taken. A reader that is blocked does not know
+// of them.
+func (c *claimer) hand(ctx context.Context) {
+	ticker := time.NewTicker(interruptEvery)
+	defer ticker.Stop()
+	for c.offering() {
+		c.nudge(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.taken:
+			wake(c.taken) // so that the next sweep comes at once
+		case <-ticker.C:
+		}
+	}
+}
+
+// interval is the time to the next sweep. With a short MinIdle it has to be
+// shorter still, or a server that was frozen for long enough to make everybody
+// look silent could go unnoticed between two sweeps.
+func (c *claimer) interval() time.Duration {
+	most := min(2*time.Second, c.member.minIdle/4)
+	d := jitter(most)
+	if c.empty >= 3 {
+		d = most
+	}
+	if c.nextLook.IsZero() {
+		return d
+	}
+	return max(min(d, time.Until(c.nextLook)), 10*time.Millisecond)
+}
+
+// sweep looks once for entries to take over.
+func (c *claimer) sweep(ctx context.Context) error {
+	sum, err := ask(ctx, c.member, c.member.group.Summary)
+	if err != nil {
+		return err
+	}
+	if err := c.learnPosition(ctx, sum); err != nil {
+		return err
+	}
+	if sum.Total == 0 {
+		c.empty++
+		c.surplus = 0
+		c.nextLook = time.Time{}
+		return nil
+	}
+	c.empty = 0
+	own, released := sum.ByConsumer[c.member.name()], sum.ByConsumer[xstream.Released]
+	c.compare(own)
+	if released > 0 {
+		if err := c.offerReleased(ctx); err != nil {
+			return err
+		}
+	}
+	if sum.Total == own+released {
+		c.nextLook = time.Time{}
+		return nil
+	}
+	return c.lookAtOthers(ctx)
+}
+
+// compare notices entries that are ours on the server only. One sweep may see a
+// read on its way; two can't.
+func (c *claimer) compare(own int64) {
+	held, _ := c.ledger.size()
+	if own <= int64(held) {
+		c.surplus = 0
+		return
+	}
+	if c.surplus++; c.surplus >= 2 {
+		c.surplus = 0
+		c.look()
+	}
+}
+
+// learnPosition keeps the group's position for the day when the group is gone.
+// It asks only when something seems to have moved, or for a while has not.
+func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error {
+	moved := sum.Highest != c.lastTotal.Highest
+	if !moved && time.Now().Before(c.nextPos) {
+		return nil
+	}
+	c.lastTotal, c.nextPos = sum, time.Now().Add(10*time.Second)
+	position, err := ask(ctx, c.member, c.member.group.Position)
+	if err == nil {
+		c.member.sawPosition(position)
+	}
+	return err
+}
+
+// lookForReleased offers what was released and reports whether that is anything.
+// It may take a second at most: the first read of a subscription waits for it.
+func (c *claimer) lookForReleased(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if err := c.offerReleased(ctx); err != nil {
+		return false
+	}
+	return c.offering()
+}
+
+func (c *claimer) offerReleased(ctx context.Context) error {
+	return c.find(ctx, xstream.PendingQuery{Consumer: xstream.Released, Count: claimPage}, nil)
+}
+
+// find offers what a query yields and keep wants.
+func (c *claimer) find(ctx context.Context, q xstream.PendingQuery, keep func(xstream.Pending) bool) error {
+	pending, err := c.list(ctx, q)
+	if err != nil {
+		return err
+	}
+	claim := xstream.Claim{From: q.Consumer, MinIdle: q.MinIdle}
+	for _, p := range pending {
+		if keep == nil || keep(p) {
+			claim.IDs = append(claim.IDs, p.ID.String())
+		}
+	}
+	c.offer(claim)
+	return nil
+}
+
+func (c *claimer) list(ctx context.Context, q xstream.PendingQuery) ([]xstream.Pending, error) {
+	return ask(ctx, c.member, func(ctx context.Context) ([]xstream.Pending, error) {
+		return c.member.group.Pending(ctx, q)
+	})
+}
+
+// settled is how long Redis has to be well before anything is claimed: long
+// enough for the living to renew what an outage made look idle.
+func (c *claimer) settled() time.Duration { return c.member.minIdle/3 + time.Second }
+
+// lookAtOthers offers the entries of consumers that have been silent for too
+// long.
+func (c *claimer) lookAtOthers(ctx context.Context) error {
+	if now := time.Now(); now.Before(c.nextLook) {
+		return nil
+	}
+	if wait := c.settled() - c.health.age(); wait > 0 {
+		c.nextLook = time.Now().Add(wait)
+		return nil
+	}
+	c.nextLook = time.Now().Add(c.member.minIdle / 6)
+	consumers, err := ask(ctx, c.member, c.member.group.Consumers)
+	if err != nil {
+		return err
+	}
+	for _, other := range consumers {
+		if other.Pending == 0 || other.Name == c.member.name() || other.Name == xstream.Released {
+			continue
+		}
+		if err := c.lookAt(ctx, other); err != nil {
+			return err
+		}
+	}
+	return c.scan(ctx)
+}
+
+// lookAt offers a page of a consumer's entries if it is silent, and otherwise
+// plans to look again when it would be.
+func (c *claimer) lookAt(ctx context.Context, other xstream.Consumer) error {
+	minIdle := c.member.minIdle
+	if other.Idle < minIdle {
+		if other.Idle > minIdle*2/3 {
+			c.lookBy(time.Now().Add(minIdle - other.Idle + 5*time.Millisecond))
+		}
+		delete(c.cursors, other.Name)
+		return nil
+	}
+	q := xstream.PendingQuery{Consumer: other.Name, MinIdle: minIdle, From: c.cursors[other.Name], Count: claimPage}
+	pending, err := c.list(ctx, q)
+	if err != nil {
+		return err
+	}
+	if len(pending) < claimPage {
+		delete(c.cursors, other.Name) // from the start again, next time
+	} else {
+		c.cursors[other.Name] = pending[len(pending)-1].ID.Next()
+		c.lookBy(time.Now())
+	}
+	claim := xstream.Claim{From: other.Name, MinIdle: minIdle}
+	for _, p := range pending {
+		if c.wants(p) {
+			claim.IDs = append(claim.IDs, p.ID.String())
+		}
+	}
+	c.offer(claim)
+	return nil
+}
+
+func (c *claimer) lookBy(t time.Time) {
+	if t.Before(c.nextLook) {
+		c.nextLook = t
+	}
+}
+
+func (c *claimer) wants(p xstream.Pending) bool {
+	return c.should == nil || c.should(c.topic, PendingEntry{ID: p.ID.String(), Consumer: p.Consumer, Idle: p.Idle, Deliveries: p.Deliveries})
+}
+
+// scan steps through everything that is pending, for entries that rot with
+// consumers that are otherwise alive: those of other libraries don't renew what
+// they hold. It goes through once per MinIdle, a page at a time.
+func (c *claimer) scan(ctx context.Context) error {
+	if time.Now().Before(c.nextScan) {
+		return nil
+	}
+	pending, err := c.list(ctx, xstream.PendingQuery{From: c.scanFrom, Count: scanPage})
+	if err != nil {
+		return err
+	}
+	if len(pending) < scanPage {
+		c.scanFrom, c.nextScan = xstream.ID{}, time.Now().Add(c.member.minIdle/2+jitter(c.member.minIdle))
+	} else {
+		c.scanFrom = pending[len(pending)-1].ID.Next()
+		c.lookBy(time.Now().Add(jitter(2 * time.Second)))
+	}
+	claim := xstream.Claim{MinIdle: c.member.minIdle}
+	for _, p := range pending {
+		others := p.Consumer != c.member.name() && p.Consumer != xstream.Released
+		if others && p.Idle >= c.member.minIdle && c.wants(p) {
+			claim.IDs = append(claim.IDs, p.ID.String())
+		}
+	}
+	c.offer(claim)
+	return nil
+}

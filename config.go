@@ -1,0 +1,245 @@
+package redisstream
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/rueidis"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// PublisherConfig configures a Publisher. Only Client is required.
+type PublisherConfig struct {
+	// Client reaches Redis. It stays the caller's, who closes it after the
+	// Publisher, and may be shared with other Publishers and Subscribers. Leave
+	// its ConnLifetime at 0: rueidis repeats what was under way when a connection
+	// ends by age, which would publish twice.
+	Client rueidis.Client
+
+	// Marshaler turns messages into entries. Default: DefaultMarshaler.
+	Marshaler Marshaler
+
+	// MaxLen returns how many entries the stream of a topic should keep, 0 for
+	// all of them. Older ones are trimmed as new ones are published, in steps of
+	// about a hundred, and whether they were consumed or not. Default: nil, which
+	// never trims.
+	MaxLen func(topic string) int64
+
+	// EntryID returns the ID for a message's entry: "<milliseconds>-<sequence>",
+	// "<milliseconds>-*", or "" to let the server choose. IDs of a stream only
+	// grow; a message whose ID is too small is not published, and Publish says so.
+	// Default: nil, which lets the server choose.
+	EntryID func(topic string, msg *message.Message) string
+}
+
+// SubscriberConfig configures a Subscriber. Only Client is required.
+type SubscriberConfig struct {
+	// Client reaches Redis. It stays the caller's, who closes it after the
+	// Subscriber. Each subscription takes one connection of it for blocking reads.
+	Client rueidis.Client
+
+	// Unmarshaler turns entries into messages. Default: DefaultMarshaler.
+	Unmarshaler Unmarshaler
+
+	// ConsumerGroup is the group whose members share a topic's messages. Default:
+	// "", no group: each subscription sees every entry from Start on.
+	ConsumerGroup string
+
+	// Consumer is the name of this member in its group. Default: "", a name made
+	// of host, process and chance for each subscription, which is what nearly
+	// everybody wants. A configured name is used by one subscription at a time,
+	// which finds there what the one before it left; a second one that lives at
+	// the same time gets a name of its own and an error in the log.
+	Consumer string
+
+	// MaxInFlight is how many messages of a subscription may be with the caller at
+	// once, neither acked nor nacked. Default: 1, the strict order: the next
+	// message comes after the ack of the one before. At most 65536.
+	MaxInFlight int
+
+	// Start says where to begin. Default: the oldest entry for a new group, the
+	// newest for a subscription without a group. A group that exists goes on where
+	// it is.
+	Start StartPosition
+
+	// AtMostOnce gives up redelivery: the server forgets a message as it hands it
+	// out, and a nack drops it. What is lost on the way, or in a crash, is lost.
+	// It needs a ConsumerGroup. Default: false, at least once.
+	AtMostOnce bool
+
+	// MinIdle is how long a consumer may be silent before others take over what it
+	// held. It is not a limit for handlers: the messages of a live consumer are
+	// renewed for as long as they take. Shorter moves the work of a dead consumer
+	// sooner, and makes long pauses of a process more likely to be taken for its
+	// death. All members of a group need the same. Default: 30 s; at least 1 s.
+	MinIdle time.Duration
+
+	// CloseTimeout is how long messages in flight may take to be acked after Close
+	// or the end of the context given to Subscribe. Then their contexts end, and
+	// what is still not settled a second later goes to another consumer. Default:
+	// 10 s; at most 10 minutes.
+	CloseTimeout time.Duration
+
+	// NackBackoff returns the pause before a nacked message is handed out again,
+	// for the first nack with attempt 1, and so on. Default: DefaultNackBackoff.
+	NackBackoff func(attempt int) time.Duration
+
+	// ShouldClaim may refuse to take over an entry of a silent consumer. Entries
+	// that were released by their consumer are not asked about. It is called from
+	// one goroutine of a subscription and should return quickly. Default: nil,
+	// which takes all.
+	ShouldClaim func(topic string, entry PendingEntry) bool
+
+	// ConsumerTimeout is how long a consumer of the group has to be silent, with
+	// nothing pending, before it is removed. Default: 10 minutes; at least MinIdle.
+	ConsumerTimeout time.Duration
+
+	// BlockingPoolSize is the option of the same name that Client was made with.
+	// When all but eight of those connections are taken by subscriptions, Subscribe
+	// returns an error instead of waiting for one. Default: rueidis' own, 1024.
+	BlockingPoolSize int
+}
+
+// PendingEntry is an entry that was handed to a consumer and not acked.
+type PendingEntry struct {
+	ID         string
+	Consumer   string
+	Idle       time.Duration // since it was read, claimed or renewed
+	Deliveries int64         // how often it was handed out
+}
+
+const (
+	defaultMinIdle          = 30 * time.Second
+	defaultCloseTimeout     = 10 * time.Second
+	defaultConsumerTimeout  = 10 * time.Minute
+	maxCloseTimeout         = 10 * time.Minute
+	minMinIdle              = time.Second
+	maxMaxInFlight          = 1 << 16
+	sparedBlockingPool      = 8 // left to the user's own blocking commands
+	defaultBlockingPoolSize = rueidis.DefaultPoolSize
+)
+
+func (c PublisherConfig) withDefaults() PublisherConfig {
+	if c.Marshaler == nil {
+		c.Marshaler = DefaultMarshaler{}
+	}
+	return c
+}
+
+func (c PublisherConfig) validate() error {
+	if c.Client == nil {
+		return &ConfigError{"PublisherConfig.Client", nil, "a rueidis.Client is required"}
+	}
+	return nil
+}
+
+func (c SubscriberConfig) withDefaults() SubscriberConfig {
+	if c.Unmarshaler == nil {
+		c.Unmarshaler = DefaultMarshaler{}
+	}
+	if c.NackBackoff == nil {
+		c.NackBackoff = DefaultNackBackoff
+	}
+	orDefault(&c.MaxInFlight, 1)
+	orDefault(&c.MinIdle, defaultMinIdle)
+	orDefault(&c.CloseTimeout, defaultCloseTimeout)
+	orDefault(&c.ConsumerTimeout, max(defaultConsumerTimeout, c.MinIdle))
+	orDefault(&c.BlockingPoolSize, defaultBlockingPoolSize)
+	if c.ConsumerGroup == "" {
+		c.Start = c.Start.or(startNewest)
+	} else {
+		c.Start = c.Start.or(startOldest)
+	}
+	return c
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// validate expects the defaults to be filled in. It reports all bad fields.
+func (c SubscriberConfig) validate() error {
+	var errs []error
+	bad := func(field string, value any, reason string) {
+		errs = append(errs, &ConfigError{"SubscriberConfig." + field, value, reason})
+	}
+	if c.Client == nil {
+		bad("Client", nil, "a rueidis.Client is required")
+	}
+	if reason := badName(c.ConsumerGroup); reason != "" {
+		bad("ConsumerGroup", c.ConsumerGroup, reason)
+	}
+	if reason := badName(c.Consumer); reason != "" {
+		bad("Consumer", c.Consumer, reason)
+	}
+	if c.MaxInFlight < 1 || c.MaxInFlight > maxMaxInFlight {
+		bad("MaxInFlight", c.MaxInFlight, fmt.Sprintf("must be from 1 to %d", maxMaxInFlight))
+	}
+	if c.Start.bad != "" {
+		bad("Start", c.Start.bad, `must be an entry ID such as "1526919030474-55"`)
+	}
+	inRange(bad, "MinIdle", c.MinIdle, minMinIdle)
+	inRange(bad, "CloseTimeout", c.CloseTimeout, time.Millisecond)
+	inRange(bad, "ConsumerTimeout", c.ConsumerTimeout, c.MinIdle)
+	if c.CloseTimeout > maxCloseTimeout {
+		bad("CloseTimeout", c.CloseTimeout, fmt.Sprintf("must be at most %v", maxCloseTimeout))
+	}
+	if c.BlockingPoolSize <= sparedBlockingPool {
+		bad("BlockingPoolSize", c.BlockingPoolSize, fmt.Sprintf("must be greater than %d, and what Client was made with", sparedBlockingPool))
+	}
+	if c.ConsumerGroup == "" {
+		c.needsGroup(bad)
+	}
+	return errors.Join(errs...)
+}
+
+func (c SubscriberConfig) needsGroup(bad func(field string, value any, reason string)) {
+	const reason = "needs a ConsumerGroup"
+	if c.Consumer != "" {
+		bad("Consumer", c.Consumer, reason)
+	}
+	if c.AtMostOnce {
+		bad("AtMostOnce", c.AtMostOnce, reason)
+	}
+	if c.ShouldClaim != nil {
+		bad("ShouldClaim", "func", reason)
+	}
+}
+
+func inRange(bad func(field string, value any, reason string), field string, d, least time.Duration) {
+	if d < least || d > math.MaxInt64/4 {
+		bad(field, d, fmt.Sprintf("must be at least %v", least))
+	}
+}
+
+// badName says what is wrong with the name of a group, a consumer or a topic.
+// Servers without a certain fix take a name that reads STREAMS for the keyword
+// and look for keys in the wrong place.
+func badName(name string) string {
+	switch {
+	case name == xstream.Released:
+		return "is reserved for what members of a group give back"
+	case strings.EqualFold(name, "STREAMS"):
+		return "must not be a keyword of Redis' commands"
+	default:
+		return ""
+	}
+}
+
+func validateTopic(topic string) error {
+	if topic == "" {
+		return &ConfigError{"topic", topic, "must not be empty"}
+	}
+	if reason := badName(topic); reason != "" {
+		return &ConfigError{"topic", topic, reason}
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package redisstream
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors of this package. Match them with errors.Is.
+var (
+	// ErrPublisherClosed is returned by Publish after Close.
+	ErrPublisherClosed = errors.New("publisher is closed")
+
+	// ErrSubscriberClosed is returned by Subscribe after Close, and is the cause
+	// of the end of messages' contexts that are given up at shutdown.
+	ErrSubscriberClosed = errors.New("subscriber is closed")
+
+	// ErrLeaseLost is the cause of the end of a message's context when Redis says
+	// that the message is no longer this consumer's: it was paused or cut off for
+	// longer than MinIdle, and another one has it now. What the handler still does
+	// may be done twice.
+	ErrLeaseLost = errors.New("another consumer has the message")
+
+	// ErrNonePublished is what a PublishError is when no message of the call was
+	// published: to publish all of them again makes no duplicate.
+	ErrNonePublished = errors.New("no message was published")
+
+	// ErrOutcomeUnknown is what a PublishError is when the answer for a message
+	// was lost. It may be in the stream or not.
+	ErrOutcomeUnknown = errors.New("unknown whether a message was published")
+)
+
+var errDrained = errors.New("subscription has ended")
+
+// ConfigError says what is wrong with one field of a configuration, or with an
+// argument. Constructors join one for each bad field.
+type ConfigError struct {
+	Field  string // such as "SubscriberConfig.MinIdle"
+	Value  any    // what was given
+	Reason string // what is allowed
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("%s = %v: %s", e.Field, quoted(e.Value), e.Reason)
+}
+
+func quoted(v any) any {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	return v
+}

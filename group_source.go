@@ -1,0 +1,170 @@
+package redisstream
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// recoveryPage is how many of our own pending entries are listed at once.
+const recoveryPage = 128
+
+// groupSource reads for a member of a group: first what the server counts as
+// ours though we never saw it, then what others left, then new entries.
+type groupSource struct {
+	member  *member
+	ledger  *ledger
+	claimer *claimer // nil: at most once, where nothing is ever pending
+	noAck   bool
+	// joined is the group's position when we came. What is pending for us from
+	// before may have been handed out by the one who had our name.
+	joined xstream.ID
+
+	// unseen says that entries may be pending for us that we don't hold: after a
+	// read or claim whose reply was lost, or left by the one who had our name.
+	unseen atomic.Bool
+
+	// The reader's own.
+	started bool            // what was released before we came has been taken
+	seek    xstream.ID      // where the look through our pending entries goes on
+	unsure  map[string]bool // IDs of claims without a reply
+}
+
+// claim implements source.
+func (s *groupSource) claim(ctx context.Context, room int) (int, error) {
+	if s.claimer == nil {
+		return 0, nil
+	}
+	if n, err := s.recover(ctx, room); n > 0 || err != nil {
+		return n, err
+	}
+	if c := s.claimer.next(room); len(c.IDs) > 0 || s.started {
+		return s.take(ctx, c, uncounted)
+	}
+	// What was released before we came is older than what is new.
+	s.started = !s.claimer.lookForReleased(ctx)
+	return s.take(ctx, s.claimer.next(room), uncounted)
+}
+
+// uncounted: a claim keeps the count of an entry, so the hand-out to come is not
+// in it.
+func uncounted(xstream.Entry) bool { return false }
+
+// neverHandedOut reports of an entry from our own pending list whether the
+// server's count is that of a read whose reply we never saw.
+func (s *groupSource) neverHandedOut(e xstream.Entry) bool {
+	return e.Deliveries == 1 && s.joined.Less(e.ID) && !s.unsure[e.ID.String()]
+}
+
+// recover admits entries that are pending for us and not held, as far as there
+// is room, in the order of the stream.
+func (s *groupSource) recover(ctx context.Context, room int) (int, error) {
+	for s.unseen.Load() {
+		query := xstream.PendingQuery{Consumer: s.member.name(), From: s.seek, Count: recoveryPage}
+		pending, err := ask(ctx, s.member, func(ctx context.Context) ([]xstream.Pending, error) {
+			return s.member.group.Pending(ctx, query)
+		})
+		if err != nil {
+			return 0, err
+		}
+		ids, next, more := s.missing(pending, room)
+		s.seek = next
+		if !more {
+			s.seek = xstream.ID{}
+			s.unseen.Store(false)
+		}
+		if len(ids) > 0 {
+			me := s.member.name()
+			return s.take(ctx, xstream.Claim{From: me, IDs: ids}, s.neverHandedOut)
+		}
+	}
+	return 0, nil
+}
+
+// missing lists what we don't hold of a page, as far as there is room, and where
+// to go on if that was not all.
+func (s *groupSource) missing(pending []xstream.Pending, room int) (ids []string, next xstream.ID, more bool) {
+	for _, p := range pending {
+		if s.ledger.holds(p.ID) {
+			continue
+		}
+		if len(ids) == room {
+			return ids, p.ID, true
+		}
+		ids = append(ids, p.ID.String())
+	}
+	if len(pending) < recoveryPage {
+		return ids, xstream.ID{}, false
+	}
+	return ids, pending[len(pending)-1].ID.Next(), true
+}
+
+// take makes pending entries ours. Nobody may be quicker than us, or all of
+// them may be gone; the number says only how many were asked for.
+func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xstream.Entry) bool) (int, error) {
+	if len(c.IDs) == 0 {
+		return 0, nil
+	}
+	c.Consumer = s.member.name()
+	sent := time.Now()
+	taken, err := ask(ctx, s.member, func(ctx context.Context) (xstream.Taken, error) {
+		return s.member.group.Take(ctx, c)
+	})
+	for _, e := range taken.Entries {
+		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
+	}
+	s.member.gone(taken.Gone...)
+	if err != nil && !xstream.IsReply(err) {
+		s.doubt(c.IDs)
+	}
+	return len(c.IDs), err
+}
+
+// doubt remembers entries that may have become ours without our seeing it.
+func (s *groupSource) doubt(ids []string) {
+	if s.unsure == nil {
+		s.unsure = make(map[string]bool, len(ids))
+	}
+	for _, id := range ids {
+		s.unsure[id] = true
+	}
+	s.look()
+}
+
+// look has our own pending entries looked through before the next read.
+func (s *groupSource) look() { s.unseen.Store(true) }
+
+// read implements source.
+func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error {
+	epoch := s.member.currentEpoch()
+	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, NoAck: s.noAck}
+	sent := time.Now()
+	entries, err := conn.ReadGroup(ctx, s.member.group, r)
+	if err != nil {
+		if xstream.Classify(err) == xstream.NoGroup {
+			return s.member.restore(ctx, epoch)
+		}
+		return err
+	}
+	if s.member.name() != r.Consumer {
+		return nil // the name was lost meanwhile; who has it finds them
+	}
+	if n := len(entries); n > 0 {
+		s.member.sawPosition(entries[n-1].ID)
+		s.ledger.admit(entries, admission{sent: sent, counted: true})
+	}
+	return nil
+}
+
+// failed implements source.
+func (s *groupSource) failed(_ context.Context, err error) {
+	if xstream.Classify(err) == xstream.Transient {
+		s.member.health.note(time.Now(), err)
+	}
+	if !xstream.IsReply(err) {
+		s.seek = xstream.ID{}
+		s.look()
+	}
+}

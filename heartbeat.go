@@ -1,0 +1,131 @@
+package redisstream
+
+import (
+	"context"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+const (
+	// maxHoard is how long entries may wait in the buffer before others may have
+	// them: the buffer was sized to last a tenth of it.
+	maxHoard = time.Second
+	// beatMost bounds the time between two looks at the buffer.
+	beatMost = 500 * time.Millisecond
+)
+
+// heartbeat keeps what a live consumer works on: it renews what is in flight for
+// as long as that takes, so that MinIdle measures the life of a process and not
+// the patience of its handlers. What only waits behind a slow handler is given
+// back, unless nobody else is there to take it.
+type heartbeat struct {
+	member *member
+	ledger *ledger
+	log    logger
+	recall func() // has the dispatcher look whether what it holds was lost
+
+	// run's own.
+	alone      bool
+	aloneUntil time.Time // when to ask again
+}
+
+// run beats until ctx ends. It goes on while a subscription drains.
+func (h *heartbeat) run(ctx context.Context) {
+	t := trouble{log: h.log, doing: "renew entries"}
+	ticker := time.NewTicker(min(h.member.minIdle/6, beatMost))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := h.beat(ctx); err != nil {
+			t.failures++
+			t.report(err)
+		} else {
+			t.over()
+		}
+	}
+}
+
+func (h *heartbeat) beat(ctx context.Context) error {
+	if err := h.renew(ctx, h.ledger.stale(time.Now().Add(-h.member.minIdle/3)), 0); err != nil {
+		return err
+	}
+	return h.unhoard(ctx)
+}
+
+// renew tells Redis that we still have the entries, and learns which we have
+// not. Only an answer loses an entry, never a time-out.
+func (h *heartbeat) renew(ctx context.Context, entries []*entry, change int) error {
+	const batch = 128 // half a millisecond of the server's time
+	for len(entries) > 0 {
+		n := min(batch, len(entries))
+		if err := h.renewBatch(ctx, entries[:n], change); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, change int) error {
+	recounts := make([]xstream.Recount, len(entries))
+	for i, e := range entries {
+		recounts[i] = xstream.Recount{ID: e.id, Change: change}
+	}
+	sent := time.Now()
+	counts, err := ask(ctx, h.member, func(ctx context.Context) ([]int64, error) {
+		return h.member.group.Touch(ctx, h.member.name(), recounts)
+	})
+	if err != nil {
+		return err
+	}
+	for i, e := range entries {
+		if !h.member.judge(e, sent, counts[i], change) {
+			h.recall()
+		}
+	}
+	return nil
+}
+
+// unhoard deals with entries that have waited for too long.
+func (h *heartbeat) unhoard(ctx context.Context) error {
+	waiting := h.ledger.waiting(time.Now().Add(-maxHoard))
+	if len(waiting) == 0 {
+		return nil
+	}
+	alone, err := h.isAlone(ctx)
+	if err != nil {
+		return err
+	}
+	if alone {
+		return h.renew(ctx, h.ledger.keep(waiting), -1)
+	}
+	h.log.Debug("Released entries that a slow handler kept waiting", watermill.LogFields{"entries": len(waiting)})
+	return h.member.releaseBuffer(ctx)
+}
+
+// isAlone reports whether no other consumer of the group is alive. The answer
+// is used for a while.
+func (h *heartbeat) isAlone(ctx context.Context) (bool, error) {
+	if time.Now().Before(h.aloneUntil) {
+		return h.alone, nil
+	}
+	consumers, err := ask(ctx, h.member, h.member.group.Consumers)
+	if err != nil {
+		return false, err
+	}
+	h.alone, h.aloneUntil = true, time.Now().Add(max(maxHoard, h.member.minIdle/6))
+	alive := max(h.member.minIdle, 2*blockTime)
+	for _, c := range consumers {
+		if c.Name != h.member.name() && c.Name != xstream.Released && c.Idle < alive {
+			h.alone = false
+		}
+	}
+	return h.alone, nil
+}

@@ -1,0 +1,121 @@
+package xstream
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/redis/rueidis"
+)
+
+// Addition is an entry to add.
+type Addition struct {
+	ID     string   // "" or "*" = the server chooses
+	MaxLen int64    // trim to about so many entries; 0 = don't
+	Fields []string // name, value, …; read until Add has returned
+}
+
+// Added is what became of an Addition: an ID, or an error.
+type Added struct {
+	ID  string
+	Err error
+}
+
+// Adder adds entries to streams. Its zero value is not usable; see NewAdder.
+type Adder struct {
+	client rueidis.Client
+	// plain is set once a server has refused MULTI; batches are plain pipelines
+	// from then on.
+	plain atomic.Bool
+}
+
+// NewAdder returns an Adder that uses the caller's client.
+func NewAdder(client rueidis.Client) *Adder { return &Adder{client: client} }
+
+// Add adds entries to one stream, in order. Several go in one transaction, so
+// that a server that refuses one of them has added none. The context must not
+// be cancellable: the command could be written after Add returned, from fields
+// that are the caller's again.
+func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Added {
+	if len(entries) == 1 {
+		id, err := a.client.Do(ctx, a.command(stream, entries[0])).ToString()
+		return []Added{{ID: id, Err: err}}
+	}
+	if a.plain.Load() {
+		return collect(a.client.DoMulti(ctx, a.commands(stream, entries, 0)...))
+	}
+	cmds := a.commands(stream, entries, 2)
+	cmds[0] = a.client.B().Multi().Build()
+	cmds[len(cmds)-1] = a.client.B().Exec().Build()
+	return a.transacted(a.client.DoMulti(ctx, cmds...))
+}
+
+// transacted reads the replies to MULTI, the entries and EXEC.
+func (a *Adder) transacted(replies []rueidis.RedisResult) []Added {
+	begin, queued, end := replies[0], replies[1:len(replies)-1], replies[len(replies)-1]
+	if err := begin.Error(); err != nil && IsReply(err) {
+		// Without its MULTI, each command was executed by itself.
+		a.plain.Store(true)
+		return collect(queued)
+	}
+	list, err := end.ToArray()
+	if err == nil && len(list) == len(queued) {
+		return collectMessages(list)
+	}
+	if err == nil {
+		err = errShort
+	}
+	out := make([]Added, len(queued))
+	for i := range out {
+		out[i].Err = err
+		// What the server said of the command itself tells more than EXECABORT.
+		if reason := queued[i].Error(); reason != nil && IsReply(err) {
+			out[i].Err = reason
+		}
+	}
+	return out
+}
+
+func (a *Adder) commands(stream string, entries []Addition, extra int) rueidis.Commands {
+	cmds := make(rueidis.Commands, len(entries)+extra)
+	for i, e := range entries {
+		cmds[i+extra/2] = a.command(stream, e)
+	}
+	return cmds
+}
+
+func (a *Adder) command(stream string, e Addition) rueidis.Completed {
+	id := e.ID
+	if id == "" {
+		id = "*"
+	}
+	key := a.client.B().Xadd().Key(stream)
+	if e.MaxLen > 0 {
+		fields := key.Maxlen().Almost().Threshold(strconv.FormatInt(e.MaxLen, 10)).Id(id).FieldValue()
+		for i := 0; i+1 < len(e.Fields); i += 2 {
+			fields = fields.FieldValue(e.Fields[i], e.Fields[i+1])
+		}
+		return fields.Build()
+	}
+	fields := key.Id(id).FieldValue()
+	for i := 0; i+1 < len(e.Fields); i += 2 {
+		fields = fields.FieldValue(e.Fields[i], e.Fields[i+1])
+	}
+	return fields.Build()
+}
+
+func collect(replies []rueidis.RedisResult) []Added {
+	out := make([]Added, len(replies))
+	for i := range replies {
+		out[i].ID, out[i].Err = replies[i].ToString()
+	}
+	return out
+}
+
+func collectMessages(replies []rueidis.RedisMessage) []Added {
+	out := make([]Added, len(replies))
+	for i := range replies {
+		out[i].ID, out[i].Err = replies[i].ToString()
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package xstream
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// ErrBadCount is returned for a read of less than one entry: to Redis, COUNT 0
+// means everything there is.
+var ErrBadCount = errors.New("a read needs a count of at least 1")
+
+// readGrace is how much longer than its BLOCK a read may take before the
+// server counts as frozen or gone.
+const readGrace = 2 * time.Second
+
+// Conn is a connection of its own for blocking reads. It is not safe for
+// concurrent use, but for Unblock.
+//
+// A blocked read is never cancelled through its context: the reply would be
+// dropped, together with entries that the server has assigned already. Unblock
+// ends it through the server, so that the reply arrives.
+type Conn struct {
+	stream    Stream
+	dedicated rueidis.DedicatedClient
+	clientID  int64
+}
+
+// Dial reserves a connection. The first command on it decides which node of a
+// cluster it belongs to, so a Conn is bound to its stream and of no use after
+// an error.
+func Dial(ctx context.Context, s Stream) (*Conn, error) {
+	dedicated, _ := s.Client.Dedicate()
+	id, err := dedicated.Do(ctx, dedicated.B().ClientId().Build().SetSlot(s.Key)).AsInt64()
+	if err != nil && !IsReply(err) {
+		dedicated.Close()
+		return nil, err
+	}
+	return &Conn{stream: s, dedicated: dedicated, clientID: id}, nil
+}
+
+// CanUnblock reports whether a blocked read can be ended through the server.
+// Some servers and permissions don't allow it; reads should then block shortly.
+func (c *Conn) CanUnblock() bool { return c.clientID != 0 }
+
+// Unblock ends the read that blocks now, if there is one.
+func (c *Conn) Unblock(ctx context.Context) error {
+	if !c.CanUnblock() {
+		return nil
+	}
+	client := c.stream.Client
+	return client.Do(ctx, client.B().ClientUnblock().ClientId(c.clientID).Build().SetSlot(c.stream.Key)).Error()
+}
+
+// Close closes the connection itself and does not return it to the client's
+// pool: a pool that had 200 subscriptions once would keep 200 connections.
+func (c *Conn) Close() { c.dedicated.Close() }
+
+// GroupRead says what to read for a consumer.
+type GroupRead struct {
+	Consumer string
+	Count    int
+	Block    time.Duration
+	// NoAck leaves nothing pending: the server forgets an entry as it hands it
+	// out.
+	NoAck bool
+}
+
+// ReadGroup reads what the group has not handed to anybody. Nothing within
+// Block is no error.
+func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, error) {
+	if r.Count < 1 {
+		return nil, ErrBadCount
+	}
+	b := c.dedicated.B().Xreadgroup().Group(g.Name, r.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds())
+	if r.NoAck {
+		return c.read(ctx, r.Block, b.Noack().Streams().Key(g.Key).Id(">").Build())
+	}
+	return c.read(ctx, r.Block, b.Streams().Key(g.Key).Id(">").Build())
+}
+
+// Read reads what comes after an ID.
+func (c *Conn) Read(ctx context.Context, after ID, count int, block time.Duration) ([]Entry, error) {
+	if count < 1 {
+		return nil, ErrBadCount
+	}
+	b := c.dedicated.B().Xread().Count(int64(count)).Block(block.Milliseconds())
+	return c.read(ctx, block, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
+}
+
+func (c *Conn) read(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, block+readGrace)
+	defer cancel()
+	reply, err := c.dedicated.Do(ctx, cmd).ToMessage()
+	if err != nil {
+		return nil, ignoreNil(err)
+	}
+	return parseStreams(nil, &reply)
+}

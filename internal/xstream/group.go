@@ -1,0 +1,225 @@
+package xstream
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Group is a consumer group of a stream.
+type Group struct {
+	Stream
+	Name string
+}
+
+// Create creates the group, and the stream if need be. It starts after the
+// given ID, or with what is added from now on when start is "$". A group that
+// exists stays as it is.
+func (g Group) Create(ctx context.Context, start string) error {
+	cmd := g.Client.B().XgroupCreate().Key(g.Key).Group(g.Name).Id(start).Mkstream().Build()
+	if err := g.Client.Do(ctx, cmd).Error(); !rueidis.IsRedisBusyGroup(err) {
+		return err
+	}
+	return nil
+}
+
+// Ack settles entries, whoever they belong to. It returns how many were
+// pending.
+func (g Group) Ack(ctx context.Context, ids []string) (int64, error) {
+	return g.Client.Do(ctx, g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ids...).Build()).AsInt64()
+}
+
+// Position is the ID of the last entry that the group handed to a consumer.
+func (g Group) Position(ctx context.Context) (ID, error) {
+	groups, err := g.read(ctx, "XINFO", "GROUPS").ToArray()
+	if err != nil {
+		return ID{}, err
+	}
+	for i := range groups {
+		info, err := groups[i].AsMap()
+		if err != nil {
+			return ID{}, err
+		}
+		name, last := info["name"], info["last-delivered-id"]
+		if s, _ := name.ToString(); s != g.Name {
+			continue
+		}
+		id, err := last.ToString()
+		if err != nil {
+			return ID{}, err
+		}
+		return ParseID(id)
+	}
+	return ID{}, rueidis.Nil
+}
+
+// Consumer is a member of the group as the server sees it.
+type Consumer struct {
+	Name    string
+	Pending int64
+	// Idle is the time since its last attempt to read, claim or renew; negative
+	// when the server does not know.
+	Idle time.Duration
+}
+
+// Consumers lists the members of the group.
+func (g Group) Consumers(ctx context.Context) ([]Consumer, error) {
+	list, err := g.read(ctx, "XINFO", "CONSUMERS", g.Name).ToArray()
+	if err != nil {
+		return nil, err
+	}
+	consumers := make([]Consumer, 0, len(list))
+	for i := range list {
+		info, err := list[i].AsMap()
+		if err != nil {
+			return nil, err
+		}
+		var c Consumer
+		name, pending, idle := info["name"], info["pending"], info["idle"]
+		if c.Name, err = name.ToString(); err != nil {
+			return nil, err
+		}
+		c.Pending, _ = pending.AsInt64()
+		ms, err := idle.AsInt64()
+		if err != nil {
+			ms = -1
+		}
+		c.Idle = time.Duration(ms) * time.Millisecond
+		consumers = append(consumers, c)
+	}
+	return consumers, nil
+}
+
+// Discard removes a consumer for which nothing is pending.
+func (g Group) Discard(ctx context.Context, consumer string) (removed bool, err error) {
+	n, err := g.exec(ctx, discard, nil, []string{g.Name, consumer}).AsInt64()
+	return n == 1, err
+}
+
+// Recount is an entry and the change of its delivery count.
+type Recount struct {
+	ID     string
+	Change int
+}
+
+// Release gives entries back to the group, as far as they still belong to the
+// consumer.
+func (g Group) Release(ctx context.Context, consumer string, entries []Recount) (released int64, err error) {
+	for _, page := range pages(entries) {
+		n, err := g.exec(ctx, release, nil, recountArgs(page, g.Name, consumer)).AsInt64()
+		if err != nil {
+			return released, err
+		}
+		released += n
+	}
+	return released, nil
+}
+
+// What Touch says of an entry that is not the consumer's any more.
+const (
+	NotMine = -1 // it belongs to somebody else, or is settled
+	Gone    = -2 // it was trimmed or deleted while it was pending
+)
+
+// Touch renews the consumer's right to the entries. For each it returns the
+// delivery count, NotMine or Gone.
+func (g Group) Touch(ctx context.Context, consumer string, entries []Recount) ([]int64, error) {
+	var counts []int64
+	for _, page := range pages(entries) {
+		reply, err := g.exec(ctx, touch, nil, recountArgs(page, g.Name, consumer)).AsIntSlice()
+		if err != nil {
+			return counts, err
+		}
+		if len(reply) != len(page) {
+			return counts, errShort
+		}
+		counts = append(counts, reply...)
+	}
+	return counts, nil
+}
+
+// Bury moves an entry to the dead letters, with the given fields in order. It
+// reports false when the entry no longer belongs to the consumer.
+func (g Group) Bury(ctx context.Context, dead, consumer, id string, fields []string) (bool, error) {
+	n, err := g.exec(ctx, bury, []string{dead}, append([]string{g.Name, consumer, id}, fields...)).AsInt64()
+	return n == 1, err
+}
+
+// leavePage is the most that one Leave call moves: what a subscription can hold
+// fits into it. One page takes some milliseconds, at the end of a subscription
+// only.
+const leavePage = 2000
+
+// Farewell is how a consumer leaves its group.
+type Farewell struct {
+	// Known are the entries that the consumer holds, with the change of their
+	// counts.
+	Known []Recount
+	// Unsure are entries whose ack got no reply. They are not released.
+	Unsure []string
+	// Unseen is the change of the count of entries that are pending for the
+	// consumer without its knowledge.
+	Unseen int
+}
+
+// Leave releases everything that is pending for the consumer and removes the
+// consumer when nothing is left.
+func (g Group) Leave(ctx context.Context, consumer string, f Farewell) (removed bool, err error) {
+	args := recountArgs(f.Known, g.Name, consumer, strconv.Itoa(f.Unseen), strconv.Itoa(leavePage))
+	for _, id := range f.Unsure {
+		args = append(args, id, "keep")
+	}
+	for {
+		reply, err := g.exec(ctx, leave, nil, args).AsIntSlice()
+		if err != nil {
+			return false, err
+		}
+		if len(reply) != 2 {
+			return false, errShort
+		}
+		if released, gone := reply[0], reply[1] == 1; gone || released == 0 {
+			return gone, nil
+		}
+	}
+}
+
+// Restore creates the group again at start and registers the consumer's entries
+// there; counts are their deliveries. It returns those that are the consumer's.
+func (g Group) Restore(ctx context.Context, consumer, start string, entries []Recount) ([]string, error) {
+	mine := make([]string, 0, len(entries))
+	for _, page := range append(pages(entries), nil) {
+		if page == nil && len(entries) > 0 {
+			break
+		}
+		ids, err := g.exec(ctx, restore, nil, recountArgs(page, g.Name, consumer, start)).AsStrSlice()
+		if err != nil {
+			return mine, err
+		}
+		mine = append(mine, ids...)
+	}
+	return mine, nil
+}
+
+// pages cuts a list so that no script call holds up the server for long.
+func pages[T any](list []T) [][]T {
+	var out [][]T
+	for len(list) > scriptPage {
+		out = append(out, list[:scriptPage])
+		list = list[scriptPage:]
+	}
+	if len(list) > 0 {
+		out = append(out, list)
+	}
+	return out
+}
+
+func recountArgs(entries []Recount, head ...string) []string {
+	args := make([]string, 0, len(head)+2*len(entries))
+	args = append(args, head...)
+	for _, e := range entries {
+		args = append(args, e.ID, strconv.Itoa(e.Change))
+	}
+	return args
+}

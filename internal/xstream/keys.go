@@ -1,0 +1,34 @@
+package xstream
+
+import (
+	"errors"
+	"strings"
+)
+
+// ErrUntaggable is returned for a stream whose name can't be put into a hash
+// tag, so that no other key is sure to share its slot.
+var ErrUntaggable = errors.New("the name has a brace but no valid hash tag; write it without braces, or with one tag such as {orders}")
+
+// Prefix is what every key that belongs to a stream starts with. It contains
+// the whole name, so that two streams never share a key, and hashes to the
+// stream's slot, so that one script can touch both.
+func Prefix(stream string) (string, error) {
+	open := strings.IndexByte(stream, '{')
+	if open >= 0 {
+		if end := strings.IndexByte(stream[open+1:], '}'); end > 0 {
+			return stream, nil
+		}
+	}
+	if strings.ContainsRune(stream, '}') {
+		return "", ErrUntaggable
+	}
+	return "{" + stream + "}", nil
+}
+
+// DeadLetters is the stream to which the group moves what it gives up on.
+func DeadLetters(prefix, group string) string { return prefix + ":dead:" + group }
+
+// ConsumerLease is the key whose holder may use a configured consumer name.
+func ConsumerLease(prefix, group, consumer string) string {
+	return prefix + ":consumer:" + group + ":" + consumer
+}

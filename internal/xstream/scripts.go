@@ -1,0 +1,180 @@
+package xstream
+
+import "github.com/redis/rueidis"
+
+// Released is the reserved consumer of every group that holds what its members
+// gave back. Anybody may take an entry from it at once: entries get there with
+// an idle time of about 31 years.
+const Released = "~released"
+
+// releasedIdle must stay below the server's clock in milliseconds: Redis clamps
+// a greater value to an idle time of zero, the opposite of a release.
+const releasedIdle = "1000000000000"
+
+// scriptPage bounds what one script call does, because nothing else runs on the
+// server meanwhile: 128 IDs take about half a millisecond.
+const scriptPage = 128
+
+// take moves pending entries to a consumer and returns them with their bodies.
+// Their delivery counts stay: a claim is not a delivery.
+//
+//	KEYS[1] stream
+//	ARGV[1] group   ARGV[2] new consumer   ARGV[3] present consumer, "" = any
+//	ARGV[4] the least idle time in ms      ARGV[5…] IDs
+//	reply   {{ID, deliveries, fields}…}, {IDs whose entry no longer exists…}
+//
+// The reserved consumer is removed when nothing is left for it, so that it is
+// never around idle and empty, where somebody else's cleaning could race with a
+// release.
+var take = rueidis.NewLuaScript(`
+local taken, gone = {}, {}
+local from = ARGV[3]
+for i = 5, #ARGV do
+  local query = {'XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[4], ARGV[i], ARGV[i], 1}
+  if from ~= '' then query[9] = from end
+  local p = redis.call(unpack(query))[1]
+  if p then
+    local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', p[4])[1]
+    if e then taken[#taken + 1] = {ARGV[i], p[4], e[2]} else gone[#gone + 1] = ARGV[i] end
+  end
+end
+if from == '` + Released + `' and not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, from)[1] then
+  redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], from)
+end
+return {taken, gone}`)
+
+// touch renews entries that still belong to a consumer, and may change their
+// delivery counts on the way.
+//
+//	KEYS[1] stream
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, change of the count
+//	reply   for each ID its count now, -1 when it belongs to somebody else or is
+//	        settled, -2 when its entry no longer exists
+//
+// The ones whose count stays go into one XCLAIM, which is what makes a
+// heartbeat of many entries cheap.
+var touch = rueidis.NewLuaScript(`
+local reply, at, renew = {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
+for i = 3, #ARGV, 2 do
+  local id, change = ARGV[i], tonumber(ARGV[i + 1])
+  local p = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+  local n = #reply + 1
+  if not p then
+    reply[n] = -1
+  elseif change == 0 then
+    reply[n] = -2
+    at[id] = {n, p[4]}
+    renew[#renew + 1] = id
+  else
+    local count = math.max(p[4] + change, 0)
+    local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'RETRYCOUNT', count, 'JUSTID')[1]
+    reply[n] = ok and count or -2
+  end
+end
+if #renew > 5 then
+  renew[#renew + 1] = 'JUSTID'
+  for _, id in ipairs(redis.call(unpack(renew))) do reply[at[id][1]] = at[id][2] end
+end
+return reply`)
+
+// release gives entries back to the group, if they are still the consumer's.
+//
+//	KEYS[1] stream
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, change of the count
+//	reply   how many were released
+var release = rueidis.NewLuaScript(`
+local n = 0
+for i = 3, #ARGV, 2 do
+  local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
+  if p then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedIdle + `,
+      'RETRYCOUNT', math.max(p[4] + ARGV[i + 1], 0), 'JUSTID')
+    n = n + 1
+  end
+end
+return n`)
+
+// leave releases all that is pending for a consumer, seen or unseen, and then
+// removes the consumer.
+//
+//	KEYS[1] stream
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3] change of the count of IDs not listed
+//	ARGV[4] page    ARGV[5], [6]… ID, change of its count or "keep"
+//	reply   {released, 1 when the consumer is gone}
+//
+// An ID marked "keep" is one whose ack may have reached the server or not: to
+// release it would hand a finished message to somebody else.
+var leave = rueidis.NewLuaScript(`
+local known, n = {}, 0
+for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
+for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[4], ARGV[2])) do
+  local change = known[p[1]] or ARGV[3]
+  if change ~= 'keep' then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, p[1], 'IDLE', ` + releasedIdle + `,
+      'RETRYCOUNT', math.max(p[4] + change, 0), 'JUSTID')
+    n = n + 1
+  end
+end
+if redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])[1] then return {n, 0} end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return {n, 1}`)
+
+// restore creates a group that is gone, and registers there again what a
+// consumer still works on. A group that somebody else restored meanwhile is
+// left as it is.
+//
+//	KEYS[1] stream
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3] start   ARGV[4], [5]… ID, deliveries
+//	reply   the IDs that belong to the consumer now
+var restore = rueidis.NewLuaScript(`
+local created = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
+if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
+local mine = {}
+for i = 4, #ARGV, 2 do
+  local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
+  if not p or p[2] == ARGV[2] then
+    local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')[1]
+    if ok then mine[#mine + 1] = ok end
+  end
+end
+return mine`)
+
+// bury moves an entry to the group's dead letters. The add comes before the
+// ack: a script that fails half-way is not rolled back, and this half only
+// repeats itself.
+//
+//	KEYS[1] stream   KEYS[2] dead letters
+//	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID   ARGV[4…] name, value, …
+//	reply   1, or 0 when the entry is no longer the consumer's
+var bury = rueidis.NewLuaScript(`
+if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])[1] then return 0 end
+redis.call('XADD', KEYS[2], '*', unpack(ARGV, 4))
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
+return 1`)
+
+// discard removes a consumer, unless something is pending for it: the server
+// would forget those entries with it.
+//
+//	KEYS[1] stream   ARGV[1] group   ARGV[2] consumer
+//	reply   1 when it was removed
+var discard = rueidis.NewLuaScript(`
+if redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])[1] then return 0 end
+redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+return 1`)
+
+// hold takes or renews a named lease.
+//
+//	KEYS[1] lease   ARGV[1] token   ARGV[2] time to live in ms
+//	reply   "" when it is the caller's now, else the token of who has it
+var hold = rueidis.NewLuaScript(`
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return owner end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return ''`)
+
+// drop ends a named lease of the caller's.
+//
+//	KEYS[1] lease   ARGV[1] token
+var drop = rueidis.NewLuaScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`)

@@ -1,0 +1,70 @@
+package xstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/redis/rueidis"
+)
+
+// Stream is one stream key and the client that reaches it. The client stays the
+// caller's.
+type Stream struct {
+	Client rueidis.Client
+	Key    string
+}
+
+// LastID is the greatest ID the stream ever held; exists is false when there is
+// no such stream.
+func (s Stream) LastID(ctx context.Context) (last ID, exists bool, err error) {
+	info, err := s.read(ctx, "XINFO", "STREAM").AsMap()
+	if err != nil {
+		if isNoKey(err) {
+			return ID{}, false, nil
+		}
+		return ID{}, false, err
+	}
+	raw := info["last-generated-id"]
+	id, err := raw.ToString()
+	if err != nil {
+		return ID{}, false, err
+	}
+	last, err = ParseID(id)
+	return last, true, err
+}
+
+// read sends a command that only reads, with the key behind its first words, in
+// a form that rueidis neither retries nor sends to a replica.
+func (s Stream) read(ctx context.Context, command, sub string, args ...string) rueidis.RedisResult {
+	b := s.Client.B().Arbitrary(command)
+	if sub != "" {
+		b = b.Args(sub)
+	}
+	return s.Client.Do(ctx, b.Keys(s.Key).Args(args...).Build())
+}
+
+// exec runs a script on the stream's key, and further keys of the same slot.
+func (s Stream) exec(ctx context.Context, script *rueidis.Lua, keys, args []string) rueidis.RedisResult {
+	return script.Exec(ctx, s.Client, append([]string{s.Key}, keys...), args)
+}
+
+// Hold takes or renews a lease for token, for ttl milliseconds as text. holder
+// is "" when the caller has it now, else the token of who does.
+func (s Stream) Hold(ctx context.Context, lease, token, ttl string) (holder string, err error) {
+	return hold.Exec(ctx, s.Client, []string{lease}, []string{token, ttl}).ToString()
+}
+
+// Drop ends a lease that token holds.
+func (s Stream) Drop(ctx context.Context, lease, token string) error {
+	return ignoreNil(drop.Exec(ctx, s.Client, []string{lease}, []string{token}).Error())
+}
+
+func ignoreNil(err error) error {
+	if rueidis.IsRedisNil(err) {
+		return nil
+	}
+	return err
+}
+
+// errShort is returned for a reply with fewer parts than the command promises.
+var errShort = errors.New("reply of Redis has too few parts")

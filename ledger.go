@@ -1,0 +1,458 @@
+package redisstream
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
+// outage can't make more of them than this come back as duplicates.
+const maxUnconfirmed = 1024
+
+// ledger is the one table of what a subscription holds: an ID enters it once,
+// and leaves it when Redis has confirmed the ack, the release or the move to the
+// dead letters, or has said that the entry is not ours. That makes it the only
+// gate against handing an entry out twice, however many ways it may reach us:
+// a read, a claim, a look through our own pending entries.
+//
+// Its lock is held for a change of state, never over Redis or a send.
+type ledger struct {
+	maxInFlight int
+
+	// filled wakes the dispatcher, drained the reader. One token is enough:
+	// whoever wakes looks at the state again.
+	filled  chan struct{}
+	drained chan struct{}
+
+	mu          sync.Mutex // protects the following fields
+	held        map[xstream.ID]*entry
+	buffer      []*entry // not handed out, in the order of the stream
+	inFlight    int      // handed out, or on the way
+	unconfirmed int      // acked or given up, and Redis has not confirmed it
+	pace        pace
+	last        xstream.ID // the greatest ID ever admitted
+	wanted      int        // the reader waits until it may ask for so many; 0 = it doesn't
+}
+
+func newLedger(maxInFlight int, p pace) *ledger {
+	return &ledger{
+		maxInFlight: maxInFlight,
+		filled:      make(chan struct{}, 1),
+		drained:     make(chan struct{}, 1),
+		held:        map[xstream.ID]*entry{},
+		pace:        p,
+	}
+}
+
+// admission is how a batch of entries came to us.
+type admission struct {
+	// sent is when the command was sent that made them ours.
+	sent time.Time
+	// counted: the server's delivery count includes the hand-out to come.
+	counted bool
+}
+
+// admit takes over entries that are not held yet.
+func (l *ledger) admit(batch []xstream.Entry, a admission) {
+	if len(batch) == 0 {
+		return
+	}
+	entries := make([]entry, len(batch)) // one allocation for all
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sorted := true
+	for i := range batch {
+		id := batch[i].ID
+		if held := l.held[id]; held != nil {
+			held.confirmed = a.sent
+			continue
+		}
+		e := &entries[i]
+		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, a.sent, a.counted
+		e.deliveries = batch[i].Deliveries
+		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
+		l.held[id] = e
+		l.buffer = append(l.buffer, e)
+		if l.last.Less(id) {
+			l.last = id
+		}
+		l.pace.admitted(e.Size())
+	}
+	if !sorted {
+		slices.SortFunc(l.buffer, func(a, b *entry) int { return a.ID.Compare(b.ID) })
+	}
+	wake(l.filled)
+}
+
+// next waits for an entry that may be handed out now, and for a slot to do so.
+func (l *ledger) next(ctx context.Context) *entry {
+	for {
+		if e := l.take(); e != nil {
+			return e
+		}
+		select {
+		case <-l.filled:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (l *ledger) take() *entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.inFlight >= l.maxInFlight || l.unconfirmed >= maxUnconfirmed {
+		return nil
+	}
+	if len(l.buffer) == 0 {
+		l.pace.starved()
+		l.offerRoom()
+		return nil
+	}
+	e := l.buffer[0]
+	l.buffer[0] = nil
+	l.buffer = l.buffer[1:]
+	e.state = inFlight
+	l.inFlight++
+	return e
+}
+
+// room waits until entries can be taken over and says how many.
+func (l *ledger) room(ctx context.Context) int {
+	for {
+		if n := l.free(); n > 0 {
+			return n
+		}
+		select {
+		case <-l.drained:
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// free is how many entries a read may ask for. Reads that top up a buffer wait
+// until half of it is used, because a read of one entry costs as much as a read
+// of a hundred.
+func (l *ledger) free() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = 1
+	if l.unconfirmed >= maxUnconfirmed {
+		return 0
+	}
+	target := l.pace.target(time.Now())
+	free := l.maxInFlight + target - 1 - l.inFlight - len(l.buffer)
+	l.wanted = max((target+1)/2, 1)
+	if free < l.wanted {
+		return 0
+	}
+	l.wanted = 0
+	return free
+}
+
+// offerRoom wakes the reader if there may be as much room as it waits for. The
+// lock is held. The caller's rate is not looked at again, so the reader may find
+// that it has to wait longer.
+func (l *ledger) offerRoom() {
+	if l.wanted > 0 && l.maxInFlight+l.pace.want-1-l.inFlight-len(l.buffer) >= l.wanted {
+		l.wanted = 0
+		wake(l.drained)
+	}
+}
+
+// offer notes that the entry is on its way to the caller. It reports false when
+// the entry was lost meanwhile.
+func (l *ledger) offer(e *entry, d *delivery) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.state == lost {
+		return false
+	}
+	e.delivery, e.counted, e.kept = d, false, false
+	d.ctx.origin.deliveries = e.deliveries
+	return true
+}
+
+// withdraw notes that the offer did not reach the caller.
+func (l *ledger) withdraw(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.delivery, e.counted = nil, true
+}
+
+// due says whether an entry has to be verified before it is handed out: nobody
+// has confirmed lately that it is ours, or the hand-out is not in its count.
+func (l *ledger) due(e *entry, since time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !e.counted || e.confirmed.Before(since)
+}
+
+// handOuts is how often the entry was handed out in its group.
+func (l *ledger) handOuts(e *entry) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.counted {
+		return max(e.deliveries-1, 0)
+	}
+	return e.deliveries
+}
+
+// forRelease returns the changes that leave only real hand-outs in the counts.
+func (l *ledger) forRelease(entries []*entry) []xstream.Recount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]xstream.Recount, len(entries))
+	for i, e := range entries {
+		out[i].ID = e.id
+		if e.counted {
+			out[i].Change = -1
+		}
+	}
+	return out
+}
+
+// counts returns the entries with the server's counts as we know them.
+func (l *ledger) counts(entries []*entry) []xstream.Recount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]xstream.Recount, len(entries))
+	for i, e := range entries {
+		out[i] = xstream.Recount{ID: e.id, Change: int(e.deliveries)}
+	}
+	return out
+}
+
+// missingCount is the change that makes the server's count include the hand-out
+// to come.
+func (l *ledger) missingCount(e *entry) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.counted {
+		return 0
+	}
+	return 1
+}
+
+// isLost reports whether the server said that the entry is not ours.
+func (l *ledger) isLost(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.state == lost
+}
+
+// settle ends a hand-out. What the server has to confirm stays held.
+func (l *ledger) settle(e *entry, s state) (held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.pace.consumed()
+	e.delivery = nil
+	wake(l.filled)
+	l.offerRoom()
+	if e.state == lost {
+		return false
+	}
+	e.state = s
+	switch s {
+	case acked, undecodable:
+		l.unconfirmed++
+	case forgotten:
+		delete(l.held, e.ID)
+	default:
+	}
+	return true
+}
+
+// forget removes what the server has confirmed.
+func (l *ledger) forget(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		if e.state == acked || e.state == undecodable {
+			l.unconfirmed--
+		}
+		e.state = forgotten
+		if l.held[e.ID] == e {
+			delete(l.held, e.ID)
+		}
+	}
+	wake(l.filled)
+	l.offerRoom()
+}
+
+// lose notes that the server says the entry is not ours. If it is in flight, it
+// keeps its slot until the caller settles it.
+func (l *ledger) lose(e *entry) *delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[e.ID] != e || e.state == acked {
+		return nil
+	}
+	delete(l.held, e.ID)
+	if e.state == undecodable {
+		l.unconfirmed--
+	}
+	e.state = lost
+	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
+	return e.delivery
+}
+
+// unbuffer takes everything that waits, for its release.
+func (l *ledger) unbuffer() []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := l.buffer
+	l.buffer = nil
+	for _, e := range out {
+		e.state = returning
+	}
+	l.pace.slow()
+	l.offerRoom()
+	return out
+}
+
+// rebuffer takes back what could not be released. Nobody knows whether the
+// server still counts it as ours, so it is verified before it is handed out.
+func (l *ledger) rebuffer(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		e.state, e.confirmed = buffered, time.Time{}
+	}
+	l.buffer = append(l.buffer, entries...)
+	slices.SortFunc(l.buffer, func(a, b *entry) int { return a.ID.Compare(b.ID) })
+	wake(l.filled)
+}
+
+// renewed notes that the entry was ours, with this count, when a command was
+// sent that changed the count by change: by 1 for the hand-out to come, by -1 to
+// take that back.
+func (l *ledger) renewed(e *entry, sent time.Time, deliveries int64, change int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.confirmed, e.deliveries = sent, deliveries
+	if change != 0 {
+		e.counted = change > 0
+	}
+}
+
+// confirm notes that the entry was ours when a command was sent.
+func (l *ledger) confirm(e *entry, sent time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.confirmed = sent
+}
+
+// again counts one more hand-out where no server does.
+func (l *ledger) again(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.deliveries++
+}
+
+// stale lists what has to be renewed: in flight, or kept in the buffer, and not
+// confirmed since a time.
+func (l *ledger) stale(since time.Time) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*entry
+	for _, e := range l.held {
+		renew := e.state == inFlight || e.state == undecodable || e.state == buffered && e.kept
+		if renew && e.confirmed.Before(since) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// waiting lists the buffer if its head has waited since before a time.
+func (l *ledger) waiting(since time.Time) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.buffer) == 0 || !l.buffer[0].admitted.Before(since) {
+		return nil
+	}
+	return slices.Clone(l.buffer)
+}
+
+// keep marks buffered entries as ours for as long as it takes, and returns those
+// whose count includes a hand-out that will be long in coming.
+func (l *ledger) keep(entries []*entry) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var counted []*entry
+	for _, e := range entries {
+		e.kept = true
+		if e.state == buffered && e.counted {
+			counted = append(counted, e)
+		}
+	}
+	return counted
+}
+
+// all lists everything that is held.
+func (l *ledger) all() []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]*entry, 0, len(l.held))
+	for _, e := range l.held {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b *entry) int { return a.ID.Compare(b.ID) })
+	return out
+}
+
+// holds reports whether an ID is in the table.
+func (l *ledger) holds(id xstream.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[id] != nil
+}
+
+// size is how many entries are held, and how many of them wait to be handed
+// out.
+func (l *ledger) size() (held, waiting int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held), len(l.buffer)
+}
+
+// neverHandedOut counts what the caller has not seen.
+func (l *ledger) neverHandedOut() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, e := range l.held {
+		if e.state == buffered || e.state == inFlight && e.delivery == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// deliveriesInFlight lists what the caller has.
+func (l *ledger) deliveriesInFlight() []*delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*delivery
+	for _, e := range l.held {
+		if e.delivery != nil {
+			out = append(out, e.delivery)
+		}
+	}
+	return out
+}
+
+// wake leaves a token for a goroutine that waits, or will wait, on ch.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

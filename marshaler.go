@@ -1,0 +1,175 @@
+package redisstream
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/rueidis"
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// UUIDField is the field of a stream entry that holds the message's UUID. As a
+// metadata key it is reserved.
+const UUIDField = "_watermill_message_uuid"
+
+// The other fields of an entry that DefaultMarshaler writes.
+const (
+	metadataField = "metadata"
+	payloadField  = "payload"
+)
+
+// Field is one field/value pair of a stream entry. Both parts are binary safe:
+// Redis stores bytes, and nobody checks that they are UTF-8.
+type Field struct{ Name, Value string }
+
+// Entry is what an Unmarshaler gets to see of an entry that was read.
+type Entry struct {
+	// Stream is the key of the stream.
+	Stream string
+	// ID is the entry's ID as Redis writes it, such as 1700000000000-0.
+	ID string
+	// Fields are in the order in which they were added. A name can occur twice.
+	Fields []Field
+}
+
+// Marshaler turns a message into the fields of a stream entry.
+//
+// The fields are sent in the order of the slice. Redis stores the names of an
+// entry only once when its neighbor has the same names in the same order, so
+// an order that never changes makes a stream smaller.
+//
+// The values may be views of the message: it must not be changed before Publish
+// has returned. An error refuses the message, and nothing is sent.
+type Marshaler interface {
+	Marshal(topic string, msg *message.Message) ([]Field, error)
+}
+
+// Unmarshaler turns a stream entry into a message. It can be called more than
+// once for one entry, which is what a redelivery is, and each call has to make a
+// new message that shares no memory with the others. It must not panic: entries
+// come from whoever can write to the stream.
+type Unmarshaler interface {
+	Unmarshal(entry Entry) (*message.Message, error)
+}
+
+// MarshalerUnmarshaler does both.
+type MarshalerUnmarshaler interface {
+	Marshaler
+	Unmarshaler
+}
+
+// DefaultMarshaler reads and writes the entries of watermill-redisstream, so
+// that both libraries can work on one stream while a system moves over. An
+// entry has three fields, always in this order: the UUID, the metadata as a
+// MessagePack map (empty when there is none), and the payload as it is.
+type DefaultMarshaler struct{}
+
+// Marshal implements Marshaler. The payload is not copied. Metadata is encoded
+// in the order of its keys, which makes equal messages equal entries. UUIDField
+// as a metadata key is refused.
+func (DefaultMarshaler) Marshal(_ string, msg *message.Message) ([]Field, error) {
+	if msg.Metadata.Get(UUIDField) != "" {
+		return nil, fmt.Errorf("metadata key %q is reserved for the UUID of the message", UUIDField)
+	}
+	metadata, err := encodeMetadata(msg.Metadata)
+	if err != nil {
+		return nil, fmt.Errorf("encode metadata: %w", err)
+	}
+	return []Field{
+		{UUIDField, msg.UUID},
+		{metadataField, metadata},
+		{payloadField, rueidis.BinaryString(msg.Payload)},
+	}, nil
+}
+
+// Unmarshal implements Unmarshaler. The UUID must be there, the rest may be
+// missing; the metadata and the payload of the message are never nil. Unknown
+// fields are ignored, and of two with one name the last counts.
+func (DefaultMarshaler) Unmarshal(entry Entry) (*message.Message, error) {
+	var uuid, metadata, payload string
+	found := false
+	for _, field := range entry.Fields {
+		switch field.Name {
+		case UUIDField:
+			uuid, found = field.Value, true
+		case metadataField:
+			metadata = field.Value
+		case payloadField:
+			payload = field.Value
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(entry.Fields))
+	}
+	// A copy, because a handler may write to its payload, and the next
+	// delivery is made from the same fields.
+	msg := message.NewMessage(uuid, []byte(payload))
+	if err := decodeMetadata(msg, metadata); err != nil {
+		return nil, fmt.Errorf("decode field %q: %w", metadataField, err)
+	}
+	return msg, nil
+}
+
+func encodeMetadata(metadata message.Metadata) (string, error) {
+	if len(metadata) == 0 {
+		return "", nil
+	}
+	var buf bytes.Buffer
+	buf.Grow(encodedSize(metadata))
+	enc := msgpack.GetEncoder()
+	defer msgpack.PutEncoder(enc)
+	enc.Reset(&buf)
+	enc.SetSortMapKeys(true)
+	if err := enc.Encode(map[string]string(metadata)); err != nil {
+		return "", err
+	}
+	return rueidis.BinaryString(buf.Bytes()), nil
+}
+
+// encodedSize is the most that the metadata can need, so that the buffer is
+// allocated once. A header takes at most five bytes.
+func encodedSize(metadata message.Metadata) int {
+	const header = 5
+	size := header
+	for key, value := range metadata {
+		size += header + len(key) + header + len(value)
+	}
+	return size
+}
+
+// decodeMetadata sets the metadata of a new message. What follows the map is
+// ignored, as watermill-redisstream does.
+func decodeMetadata(msg *message.Message, encoded string) error {
+	if encoded == "" {
+		return nil
+	}
+	dec := msgpack.GetDecoder()
+	defer msgpack.PutDecoder(dec)
+	dec.Reset(strings.NewReader(encoded))
+	// Into the map that NewMessage made: for a nil one the decoder would allocate
+	// what the header claims, and five hostile bytes can claim a million keys.
+	if err := dec.Decode((*map[string]string)(&msg.Metadata)); err != nil {
+		return err
+	}
+	if msg.Metadata == nil { // A MessagePack nil sets the map to nil.
+		msg.Metadata = message.Metadata{}
+	}
+	return nil
+}
+
+// describeNames lists the names for an error, but not without end: neither
+// their number nor their length is ours to choose.
+func describeNames(fields []Field) string {
+	const most = 8
+	names := make([]string, 0, most)
+	for _, field := range fields[:min(len(fields), most)] {
+		names = append(names, field.Name)
+	}
+	text := fmt.Sprintf("%.40q", names)
+	if more := len(fields) - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}

@@ -1,0 +1,276 @@
+package redisstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// member is a subscription as its group sees it: what it asks of the server for
+// the entries it holds. Every call has a time-out of its own.
+type member struct {
+	group   xstream.Group
+	ledger  *ledger
+	health  *health
+	log     logger
+	minIdle time.Duration
+	dead    string // stream of dead letters
+	unseen  int    // see xstream.Farewell
+
+	restoring chan struct{} // one token: who has it restores the group
+
+	mu       sync.Mutex // protects the following fields
+	consumer string
+	position xstream.ID // the group's, as last seen
+	epoch    int        // how often the group was restored
+	trimmed  int        // entries that vanished while they were pending
+}
+
+// name is the consumer's name now. It changes when another process has taken a
+// configured name.
+func (m *member) name() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.consumer
+}
+
+func (m *member) rename(consumer string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.consumer = consumer
+}
+
+// timeout bounds a command that is not a blocking read. Three renewals have to
+// fit between the time an entry is due and the time others may take it.
+func (m *member) timeout() time.Duration {
+	return min(max(m.minIdle/6, 500*time.Millisecond), 5*time.Second)
+}
+
+// ask runs a command of a member with a time-out, notes how it went, and
+// restores a group that is gone.
+func ask[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
+	epoch := m.currentEpoch()
+	reply, err := askOnce(ctx, m, command)
+	if err == nil || xstream.Classify(err) != xstream.NoGroup {
+		return reply, err
+	}
+	if err := m.restore(ctx, epoch); err != nil {
+		return reply, err
+	}
+	return askOnce(ctx, m, command)
+}
+
+// askOnce is ask without a second chance. It returns when ctx ends, whatever the
+// client does: rueidis may sit out a deadline, or wait for somebody else's dial.
+func askOnce[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
+	type answer struct {
+		reply T
+		err   error
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.timeout())
+	sent := time.Now()
+	answered := make(chan answer, 1) // so that a late answer finds nobody and no harm is done
+	go func() {
+		defer cancel()
+		reply, err := command(ctx)
+		answered <- answer{reply, err}
+	}()
+	var a answer
+	select {
+	case a = <-answered:
+	case <-ctx.Done():
+		select {
+		case a = <-answered:
+		default:
+			a.err = ctx.Err()
+		}
+	}
+	if a.err == nil || xstream.Classify(a.err) == xstream.Transient {
+		m.health.note(sent, a.err)
+	}
+	return a.reply, a.err
+}
+
+// verify asks whether an entry is still ours, and counts the hand-out to come if
+// the server has not. It goes on until Redis has answered or the context ends.
+func (m *member) verify(ctx context.Context, e *entry) bool {
+	t := trouble{log: m.log, doing: "verify an entry before it is handed out"}
+	for {
+		change := m.ledger.missingCount(e)
+		sent := time.Now()
+		counts, err := ask(ctx, m, func(ctx context.Context) ([]int64, error) {
+			return m.group.Touch(ctx, m.name(), []xstream.Recount{{ID: e.id, Change: change}})
+		})
+		if err == nil {
+			t.over()
+			return m.judge(e, sent, counts[0], change)
+		}
+		if !t.wait(ctx, err) {
+			return false
+		}
+	}
+}
+
+// judge takes note of Touch's answer for an entry.
+func (m *member) judge(e *entry, sent time.Time, count int64, change int) bool {
+	switch count {
+	case xstream.NotMine:
+		m.lost(e, ErrLeaseLost)
+		return false
+	case xstream.Gone:
+		m.gone(e.id)
+		m.ledger.lose(e) // its handler may finish: nobody else can have it
+		return false
+	default:
+		m.ledger.renewed(e, sent, count, change)
+		return true
+	}
+}
+
+// lost drops an entry that somebody else has, and tells its handler.
+func (m *member) lost(e *entry, cause error) {
+	d := m.ledger.lose(e)
+	m.log.Info("Lost an entry to another consumer", watermill.LogFields{"entry_id": e.id, "in_flight": d != nil})
+	if d != nil {
+		d.ctx.end(cause)
+	}
+}
+
+// gone counts entries that were trimmed or deleted while they were pending.
+func (m *member) gone(ids ...string) {
+	if len(ids) == 0 {
+		return
+	}
+	m.mu.Lock()
+	m.trimmed += len(ids)
+	total := m.trimmed
+	m.mu.Unlock()
+	m.log.Error("Entries were trimmed or deleted before they were acked", nil, watermill.LogFields{"entry_ids": ids, "total": total})
+}
+
+// release gives entries back to the group.
+func (m *member) release(ctx context.Context, entries []*entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	recounts := m.ledger.forRelease(entries)
+	_, err := ask(ctx, m, func(ctx context.Context) (int64, error) {
+		return m.group.Release(ctx, m.name(), recounts)
+	})
+	return err
+}
+
+// releaseBuffer gives back what waits. What Redis did not confirm stays held.
+func (m *member) releaseBuffer(ctx context.Context) error {
+	entries := m.ledger.unbuffer()
+	if err := m.release(ctx, entries); err != nil {
+		m.ledger.rebuffer(entries)
+		return err
+	}
+	m.ledger.forget(entries)
+	return nil
+}
+
+// restore creates a group that is gone where nothing unsettled is skipped, and
+// registers there what we hold. epoch is what it was when the caller's command
+// was sent: only one of those who notice does the work.
+func (m *member) restore(ctx context.Context, epoch int) error {
+	select {
+	case m.restoring <- struct{}{}:
+		defer func() { <-m.restoring }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if m.currentEpoch() != epoch {
+		return nil
+	}
+	err := m.restoreNow(ctx)
+	if err == nil {
+		m.mu.Lock()
+		m.epoch++
+		m.mu.Unlock()
+	}
+	return err
+}
+
+func (m *member) restoreNow(ctx context.Context) error {
+	held := m.ledger.all()
+	floor := m.floor(held)
+	last, err := askOnce(ctx, m, func(ctx context.Context) (xstream.ID, error) {
+		last, _, err := m.group.LastID(ctx)
+		return last, err
+	})
+	if err != nil {
+		return err
+	}
+	if last.Less(floor) {
+		floor = xstream.ID{} // another stream took the name: all of it is new
+	}
+	sent := time.Now()
+	mine, err := askOnce(ctx, m, func(ctx context.Context) ([]string, error) {
+		return m.group.Restore(ctx, m.name(), floor.String(), m.ledger.counts(held))
+	})
+	if err != nil {
+		return err
+	}
+	m.setPosition(floor)
+	m.log.Info("Consumer group was gone and has been created again", watermill.LogFields{
+		"start": floor.String(), "held": len(held), "registered": len(mine),
+	})
+	m.reconcile(held, mine, sent)
+	return nil
+}
+
+// floor is the position from which a new group skips nothing that is unsettled.
+func (m *member) floor(held []*entry) xstream.ID {
+	if len(held) > 0 { // in the order of the stream
+		return held[0].ID.Prev()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.position
+}
+
+// reconcile drops what could not be registered in the new group: its entry is
+// gone, or was handed to somebody else.
+func (m *member) reconcile(held []*entry, mine []string, sent time.Time) {
+	registered := make(map[string]bool, len(mine))
+	for _, id := range mine {
+		registered[id] = true
+	}
+	var missing []string
+	for _, e := range held {
+		if registered[e.id] {
+			m.ledger.confirm(e, sent)
+			continue
+		}
+		missing = append(missing, e.id)
+		m.ledger.lose(e)
+	}
+	m.gone(missing...)
+}
+
+func (m *member) currentEpoch() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.epoch
+}
+
+func (m *member) setPosition(id xstream.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.position = id
+}
+
+// sawPosition learns of a greater position of the group.
+func (m *member) sawPosition(id xstream.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.position.Less(id) {
+		m.position = id
+	}
+}

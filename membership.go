@@ -1,0 +1,155 @@
+package redisstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// membership is what a subscription does in its group, besides reading and
+// handing out. A nil membership is that of a subscription without a group.
+type membership struct {
+	member  *member
+	lease   *nameLease // nil with a generated name
+	janitor *janitor
+	pending *pendingWork // nil when delivery is at most once
+
+	keeping sync.WaitGroup // what ends with the work, not with the fetching
+	stop    context.CancelFunc
+}
+
+// pendingWork looks after what the server keeps for us until it is acked.
+type pendingWork struct {
+	claimer    *claimer
+	heartbeat  *heartbeat
+	acker      *acker
+	undertaker *undertaker
+
+	settling  sync.WaitGroup
+	endSettle context.CancelFunc
+}
+
+func (m *membership) atMostOnce() bool { return m != nil && m.pending == nil }
+
+// fetch starts what finds work.
+func (m *membership) fetch(stop context.Context, wg *sync.WaitGroup) {
+	if m == nil {
+		return
+	}
+	wg.Go(func() { m.janitor.run(stop) })
+	if m.pending != nil {
+		wg.Go(func() { m.pending.claimer.run(stop) })
+	}
+}
+
+// keep starts what looks after the entries that are ours.
+func (m *membership) keep(work context.Context) {
+	if m == nil {
+		return
+	}
+	work, m.stop = context.WithCancel(work)
+	if m.lease != nil {
+		m.keeping.Go(func() { m.lease.run(work, m.member, m.loseName) })
+	}
+	if p := m.pending; p != nil {
+		m.keeping.Go(func() { p.heartbeat.run(work) })
+		settle, cancel := context.WithCancel(work)
+		p.endSettle = cancel
+		p.settling.Go(func() { p.acker.run(settle) })
+		p.settling.Go(func() { p.undertaker.run(settle) })
+	}
+}
+
+// releaseBuffer gives back what nobody has seen, while others still work.
+func (m *membership) releaseBuffer(ctx context.Context) {
+	if m == nil || m.pending == nil {
+		return
+	}
+	if err := m.member.releaseBuffer(ctx); err != nil && ctx.Err() == nil {
+		m.member.log.Debug("Could not release entries, will try again at the end", watermill.LogFields{"error": err.Error()})
+	}
+}
+
+// flush sends the last acks, as far as Redis takes them until ctx ends.
+func (m *membership) flush(ctx context.Context) {
+	if m == nil || m.pending == nil {
+		return
+	}
+	p := m.pending
+	close(p.acker.finish)
+	close(p.undertaker.finish)
+	waitFor(ctx, &p.settling)
+	p.endSettle()
+	p.settling.Wait()
+}
+
+// leave gives back everything that is still ours and removes our consumer.
+func (m *membership) leave(ctx context.Context) {
+	if m == nil {
+		return
+	}
+	m.stop()
+	m.keeping.Wait()
+	for !m.tryLeave(ctx) && pause(ctx, retryFirst) {
+	}
+	if m.lease != nil {
+		_, _ = askOnce(ctx, m.member, func(ctx context.Context) (struct{}, error) { // it expires by itself
+			return struct{}{}, m.lease.drop(ctx)
+		})
+	}
+}
+
+func (m *membership) tryLeave(ctx context.Context) bool {
+	f := m.farewell()
+	removed, err := askOnce(ctx, m.member, func(ctx context.Context) (bool, error) {
+		return m.member.group.Leave(ctx, m.member.name(), f)
+	})
+	switch {
+	case err == nil:
+		m.member.log.Debug("Left the group", watermill.LogFields{"held": len(f.Known), "unsure": len(f.Unsure), "removed": removed})
+		return true
+	case xstream.Classify(err) == xstream.Transient:
+		return false
+	default: // the group is gone, or we must not
+		m.member.log.Debug("Could not leave the group", watermill.LogFields{"error": err.Error()})
+		return true
+	}
+}
+
+// farewell lists what we hold, and leaves out what may have been acked.
+func (m *membership) farewell() xstream.Farewell {
+	f := xstream.Farewell{Unseen: m.member.unseen}
+	if m.pending == nil {
+		return f
+	}
+	f.Unsure = m.pending.acker.unconfirmed()
+	unsure := make(map[string]bool, len(f.Unsure))
+	for _, id := range f.Unsure {
+		unsure[id] = true
+	}
+	for _, r := range m.member.ledger.forRelease(m.member.ledger.all()) {
+		if !unsure[r.ID] {
+			f.Known = append(f.Known, r)
+		}
+	}
+	return f
+}
+
+// loseName goes on under another name: what was ours under the old one belongs
+// to whoever has it now.
+func (m *membership) loseName() {
+	m.member.rename(m.lease.substitute())
+	for _, e := range m.member.ledger.all() {
+		m.member.lost(e, ErrLeaseLost)
+	}
+	if m.pending != nil {
+		m.pending.heartbeat.recall()
+	}
+}
+
+// startTimeout bounds what Subscribe waits for.
+const startTimeout = 10 * time.Second

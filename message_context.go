@@ -1,0 +1,130 @@
+package redisstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// EntryIDFromContext returns the ID of the stream entry of a received message,
+// such as "1526919030474-55". ctx is the message's context or one made from it.
+func EntryIDFromContext(ctx context.Context) (string, bool) {
+	if o := originOf(ctx); o != nil {
+		return o.id.String(), true
+	}
+	return "", false
+}
+
+// StreamFromContext returns the stream key that a received message came from.
+func StreamFromContext(ctx context.Context) (string, bool) {
+	if o := originOf(ctx); o != nil {
+		return o.stream, true
+	}
+	return "", false
+}
+
+// DeliveryCountFromContext returns how often the message was handed out in its
+// group, this time included; the first time it is 1. Redis keeps the count, so
+// it goes on when another consumer takes the message over. A consumer that died
+// within about a second of reading ahead may leave entries that count one
+// delivery too many. Without a group, the subscription counts by itself.
+func DeliveryCountFromContext(ctx context.Context) (int64, bool) {
+	if o := originOf(ctx); o != nil {
+		return o.deliveries, true
+	}
+	return 0, false
+}
+
+// EntryTimeFromContext returns when the entry was added to the stream, to the
+// millisecond, by the server's clock; if the publisher chose the entry's ID, it
+// is the time in that ID.
+func EntryTimeFromContext(ctx context.Context) (time.Time, bool) {
+	if o := originOf(ctx); o != nil {
+		return o.id.Time(), true
+	}
+	return time.Time{}, false
+}
+
+// origin is what the broker knows of a message. It is kept in the context and
+// not in the metadata, which a handler would publish again.
+type origin struct {
+	stream     string
+	id         xstream.ID
+	deliveries int64
+}
+
+type originKey struct{}
+
+func originOf(ctx context.Context) *origin {
+	o, _ := ctx.Value(originKey{}).(*origin)
+	return o
+}
+
+// messageContext is the context of one delivery. It has the values of the
+// context given to Subscribe, but not its end: work in progress may go on while
+// a subscription drains. A cancellable context proper is made only for those who
+// ask for one, because most handlers never do.
+type messageContext struct {
+	values context.Context //nolint:containedctx // it is a context
+	origin origin
+
+	mu     sync.Mutex      // protects the following fields
+	inner  context.Context //nolint:containedctx // it is a context
+	cancel context.CancelCauseFunc
+	cause  error
+}
+
+func (c *messageContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+func (c *messageContext) Done() <-chan struct{} { return c.real().Done() }
+
+func (c *messageContext) Err() error {
+	c.mu.Lock()
+	ended := c.cause != nil
+	c.mu.Unlock()
+	if !ended {
+		return nil
+	}
+	return c.real().Err()
+}
+
+func (c *messageContext) Value(key any) any {
+	if _, ok := key.(originKey); ok {
+		return &c.origin
+	}
+	c.mu.Lock()
+	real := c.inner != nil || c.cause != nil
+	c.mu.Unlock()
+	if real { // context.Cause and derived contexts find the cancellation through it
+		return c.real().Value(key)
+	}
+	return c.values.Value(key)
+}
+
+// real returns the cancellable context, and makes it if need be.
+func (c *messageContext) real() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inner == nil {
+		c.inner, c.cancel = context.WithCancelCause(c.values)
+		if c.cause != nil {
+			c.cancel(c.cause)
+		}
+	}
+	return c.inner
+}
+
+// end cancels the context. The first cause counts.
+func (c *messageContext) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cause != nil {
+		return
+	}
+	c.cause = cause
+	if c.cancel != nil {
+		c.cancel(cause)
+	}
+}

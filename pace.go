@@ -1,0 +1,67 @@
+package redisstream
+
+import "time"
+
+const (
+	// paceWindow is the time a full buffer should last. A buffer that lasts
+	// longer hoards what other consumers could work on.
+	paceWindow = 100 * time.Millisecond
+
+	maxPrefetch      = 256
+	maxPrefetchBytes = 8 << 20
+	// hugeEntry ends prefetching: one read of 256 of them would be 256 MiB.
+	hugeEntry = 1 << 20
+)
+
+// pace decides how many entries to have at hand: one at the start, twice as many
+// each time the caller had to wait, and never more than the caller has settled
+// in the last window. It is not safe for concurrent use; the ledger's lock
+// protects it.
+type pace struct {
+	limit int // the most it may grow to
+	want  int
+
+	settled  [2]int // in this window and in the one before
+	window   time.Time
+	entryMax int // a maximum of entry sizes that decays
+}
+
+func newPace(limit int) pace { return pace{limit: limit, want: 1} }
+
+// starved says that the caller could have had another entry.
+func (p *pace) starved() { p.want = min(p.want*2, p.limit) }
+
+// slow starts over, because what was at hand had to wait too long.
+func (p *pace) slow() { p.want, p.settled = 1, [2]int{} }
+
+// consumed says that the caller has settled an entry.
+func (p *pace) consumed() { p.settled[0]++ }
+
+// admitted learns the size of an entry.
+func (p *pace) admitted(size int) {
+	p.entryMax = max(size, p.entryMax-p.entryMax/64)
+	if size > hugeEntry {
+		p.want = 1
+	}
+}
+
+// target is how many entries may be at hand beyond those that could all be in
+// flight, plus one.
+func (p *pace) target(now time.Time) int {
+	if age := now.Sub(p.window); age >= paceWindow {
+		p.settled[1] = p.settled[0]
+		if age >= 2*paceWindow {
+			p.settled[1] = 0
+		}
+		p.settled[0], p.window = 0, now
+	}
+	lately := max(p.settled[0], p.settled[1])
+	target := min(p.want, lately+1)
+	if p.entryMax > 0 {
+		target = min(target, maxPrefetchBytes/p.entryMax)
+	}
+	if p.entryMax > hugeEntry {
+		return 1
+	}
+	return max(target, 1)
+}

@@ -1,0 +1,140 @@
+package redisstream
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+const (
+	// blockTime is how long a read waits for news. It is a push, not a poll: news
+	// end it at once, and so does the end of the subscription.
+	blockTime = 5 * time.Second
+	// shortBlockTime is for servers that can't end a blocked read for us.
+	shortBlockTime = time.Second
+	// followBlockTime is for reads without a group: nothing else tells them that
+	// the stream was replaced, which they look for between two reads.
+	followBlockTime = 4 * time.Second
+	// interruptEvery is how often a read is unblocked until it has ended: the
+	// first attempt may come before the read is blocked.
+	interruptEvery = 50 * time.Millisecond
+)
+
+// source is where a reader gets entries from: a group, or a whole stream.
+type source interface {
+	// claim takes over up to room entries that come before new ones, and returns
+	// how many it took or may have taken. It admits them itself.
+	claim(ctx context.Context, room int) (int, error)
+	// read waits for up to room new entries and admits them.
+	read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error
+	// failed is told of a failed read or claim, and may repair what is behind it.
+	failed(ctx context.Context, err error)
+}
+
+// reader is the only one of a subscription's goroutines that makes entries ours,
+// so nothing can slip between two that do.
+type reader struct {
+	stream xstream.Stream
+	source source
+	ledger *ledger
+	log    logger
+	block  time.Duration
+
+	conn    atomic.Pointer[xstream.Conn]
+	reading atomic.Bool // in a blocking read
+	done    chan struct{}
+}
+
+func newReader(s xstream.Stream, src source, l *ledger, log logger) *reader {
+	return &reader{stream: s, source: src, ledger: l, log: log, block: blockTime, done: make(chan struct{})}
+}
+
+// run reads until ctx ends. A blocked read is not cancelled with ctx but ended
+// by the server, so that what it has assigned to us arrives.
+func (r *reader) run(ctx context.Context) {
+	defer close(r.done)
+	defer r.disconnect()
+	t := trouble{log: r.log, doing: "read"}
+	for ctx.Err() == nil {
+		room := r.ledger.room(ctx)
+		if room == 0 {
+			return
+		}
+		if err := r.step(ctx, room); err != nil {
+			r.disconnect()
+			if !t.wait(ctx, err) {
+				return
+			}
+			r.source.failed(ctx, err)
+			continue
+		}
+		t.over()
+	}
+}
+
+// step makes some entries ours: those that come first, or new ones.
+func (r *reader) step(ctx context.Context, room int) error {
+	if n, err := r.source.claim(ctx, room); n > 0 || err != nil {
+		return err
+	}
+	conn, err := r.connect(ctx)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	block := r.block
+	if !conn.CanUnblock() {
+		block = min(block, shortBlockTime)
+	}
+	r.reading.Store(true)
+	defer r.reading.Store(false)
+	return r.source.read(context.WithoutCancel(ctx), conn, room, block)
+}
+
+func (r *reader) connect(ctx context.Context) (*xstream.Conn, error) {
+	if conn := r.conn.Load(); conn != nil {
+		return conn, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), blockTime)
+	defer cancel()
+	conn, err := xstream.Dial(ctx, r.stream)
+	if err != nil {
+		return nil, err
+	}
+	r.conn.Store(conn)
+	return conn, nil
+}
+
+func (r *reader) disconnect() {
+	if conn := r.conn.Swap(nil); conn != nil {
+		conn.Close()
+	}
+}
+
+// interrupt ends a read that is blocked now.
+func (r *reader) interrupt(ctx context.Context) {
+	conn := r.conn.Load()
+	if conn == nil || !r.reading.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = conn.Unblock(ctx) // it is tried again, and the read ends by itself
+}
+
+// stop interrupts reads until the reader has ended, or ctx has.
+func (r *reader) stop(ctx context.Context) {
+	ticker := time.NewTicker(interruptEvery)
+	defer ticker.Stop()
+	for {
+		r.interrupt(ctx)
+		select {
+		case <-r.done:
+			return
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

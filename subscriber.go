@@ -1,0 +1,185 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// Subscriber receives messages from Redis Streams. It is safe for concurrent
+// use.
+type Subscriber struct {
+	config SubscriberConfig
+	log    logger
+
+	root context.Context //nolint:containedctx // the life of the Subscriber, which Close ends
+	end  context.CancelCauseFunc
+
+	mu            sync.Mutex // protects the following fields
+	closed        bool
+	subscriptions sync.WaitGroup
+}
+
+var (
+	_ message.Subscriber           = (*Subscriber)(nil)
+	_ message.SubscribeInitializer = (*Subscriber)(nil)
+)
+
+// NewSubscriber returns a Subscriber. It does not reach for Redis yet. The error
+// joins a *ConfigError for each bad field. A nil logger is silent.
+func NewSubscriber(config SubscriberConfig, adapter watermill.LoggerAdapter) (*Subscriber, error) {
+	config = config.withDefaults()
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	s := &Subscriber{config: config, log: newLogger(adapter)}
+	s.root, s.end = context.WithCancelCause(context.Background())
+	return s, nil
+}
+
+// Subscribe starts to receive a topic's messages. The topic is the key of a
+// stream. Subscribe returns when the group exists, or the position is fixed from
+// which on nothing is missed; it tries for at most ten seconds if Redis does not
+// answer. From then on the subscription recovers by itself from whatever happens
+// to Redis.
+//
+// The subscription ends with ctx or with Close. It hands out nothing more then,
+// waits up to CloseTimeout for messages in flight to be acked or nacked, whose
+// contexts go on until then, gives back the rest to the group and closes the
+// channel, at the latest three seconds after CloseTimeout.
+//
+// Each message must be acked or nacked; see SubscriberConfig.MaxInFlight for how
+// many come before that.
+func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	sub, err := s.prepare(ctx, topic)
+	if err != nil {
+		s.subscriptions.Done()
+		return nil, fmt.Errorf("subscribe to %q: %w", topic, err)
+	}
+	stop, cancel := context.WithCancelCause(ctx)
+	unlink := context.AfterFunc(s.root, func() { cancel(context.Cause(s.root)) })
+	go func() {
+		defer s.subscriptions.Done()
+		defer cancel(errDrained)
+		defer unlink()
+		sub.run(stop)
+	}()
+	return sub.out, nil
+}
+
+// SubscribeInitialize creates the topic's stream and the consumer group, so that
+// messages published from now on are not missed by a later Subscribe, whatever
+// Start says. Without a group there is nothing to do.
+func (s *Subscriber) SubscribeInitialize(topic string) error {
+	return s.SubscribeInitializeWithContext(s.root, topic)
+}
+
+// SubscribeInitializeWithContext is SubscribeInitialize, and gives up when ctx
+// ends.
+func (s *Subscriber) SubscribeInitializeWithContext(ctx context.Context, topic string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.subscriptions.Done()
+	if err := validateTopic(topic); err != nil {
+		return err
+	}
+	if s.config.ConsumerGroup == "" {
+		return nil
+	}
+	group := xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup}
+	if err := s.retry(ctx, func(ctx context.Context) error { return s.createGroup(ctx, group) }); err != nil {
+		return fmt.Errorf("initialize %q: %w", topic, err)
+	}
+	return nil
+}
+
+// Close ends all subscriptions and waits until they have; see Subscribe for what
+// that includes and how long it may take. Calls after the first wait for the
+// same. The client stays open.
+func (s *Subscriber) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end(ErrSubscriberClosed)
+	s.subscriptions.Wait()
+	return nil
+}
+
+// begin counts a call that Close has to wait for.
+func (s *Subscriber) begin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrSubscriberClosed
+	}
+	s.subscriptions.Add(1)
+	return nil
+}
+
+func (s *Subscriber) stream(topic string) xstream.Stream {
+	return xstream.Stream{Client: s.config.Client, Key: topic}
+}
+
+// retry repeats what fails for reasons that pass, until ctx ends, the Subscriber
+// is closed, or the start has taken too long.
+func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	unlink := context.AfterFunc(s.root, cancel)
+	defer unlink()
+	for failures := 1; ; failures++ {
+		err := command(ctx)
+		if err == nil {
+			return nil
+		}
+		if xstream.Classify(err) == xstream.Refused || xstream.IsClosed(err) {
+			return err
+		}
+		if !pause(ctx, retryPause(failures)) {
+			return errors.Join(err, context.Cause(s.root))
+		}
+	}
+}
+
+// createGroup creates the group if there is none, where the configuration says.
+func (s *Subscriber) createGroup(ctx context.Context, group xstream.Group) error {
+	start := "0"
+	switch s.config.Start.kind {
+	case startNewest:
+		start = "$"
+	case startAfter:
+		start = s.config.Start.after.String()
+	default:
+	}
+	return group.Create(ctx, start)
+}
+
+// position is where a subscription without a group begins, as an ID.
+func (s *Subscriber) position(ctx context.Context, stream xstream.Stream) (xstream.ID, error) {
+	switch s.config.Start.kind {
+	case startNewest:
+		last, _, err := stream.LastID(ctx)
+		return last, err
+	case startAfter:
+		return s.config.Start.after, nil
+	default:
+		return xstream.ID{}, nil
+	}
+}
+
+// slowAnswer is how long an answer of Redis may take before it counts as an
+// outage.
+func slowAnswer(minIdle time.Duration) time.Duration {
+	return min(max(minIdle/4, 250*time.Millisecond), 2*time.Second)
+}

@@ -1,0 +1,141 @@
+package redisstream
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+const (
+	// handlerGrace is how long handlers may still settle their messages after
+	// their contexts have ended.
+	handlerGrace = time.Second
+	// farewellTime bounds what is told to Redis at the end.
+	farewellTime = 2 * time.Second
+)
+
+// subscription is one call of Subscribe. It owns every goroutine and channel of
+// it, and stops them in the order in which entries flow:
+//
+//	stop fetching → release what waits → let the caller finish → end the
+//	messages' contexts → settle what is left → send the acks → release the rest
+//	and leave the group → close the channel
+//
+// To stop fetching is not to stop working: the two have contexts of their own.
+type subscription struct {
+	out          chan *message.Message
+	closeTimeout time.Duration
+	log          logger
+	free         func() // gives back what was reserved
+
+	ledger     *ledger
+	reader     *reader
+	dispatcher *dispatcher
+	giveUp     chan struct{}
+	membership *membership // nil without a group
+}
+
+// run works until stop ends, and then stops in order. It closes out.
+func (s *subscription) run(stop context.Context) {
+	defer close(s.out)
+	work, endWork := context.WithCancelCause(context.WithoutCancel(stop))
+	defer endWork(errDrained)
+
+	var fetching sync.WaitGroup
+	fetching.Go(func() {
+		defer s.free()
+		s.reader.run(stop)
+	})
+	s.membership.fetch(stop, &fetching)
+	s.membership.keep(work)
+	handed := s.handOut(stop, work)
+
+	<-stop.Done()
+	s.log.Debug("Subscription is ending", watermill.LogFields{"cause": context.Cause(stop).Error()})
+	go s.reader.stop(work)
+	s.drain(work, handed)
+
+	budget, cancel := context.WithTimeout(work, farewellTime)
+	defer cancel()
+	s.membership.flush(budget)
+	waitFor(budget, &fetching)
+	s.membership.leave(budget)
+	s.log.Debug("Subscription has ended", nil)
+}
+
+// handOut starts the dispatcher. The channel it returns is closed when all that
+// was handed out is settled.
+func (s *subscription) handOut(stop, work context.Context) <-chan struct{} {
+	handed := make(chan struct{})
+	until := stop
+	if s.membership.atMostOnce() {
+		until = s.untilEmpty(stop, work)
+	}
+	go func() {
+		defer close(handed)
+		s.dispatcher.run(until, work)
+	}()
+	return handed
+}
+
+// untilEmpty returns a context that ends some time after stop: when all that was
+// read has been handed out and settled, or after the close timeout. With delivery
+// at most once nobody else can have it.
+func (s *subscription) untilEmpty(stop, work context.Context) context.Context {
+	until, cancel := context.WithCancel(work)
+	context.AfterFunc(stop, func() {
+		defer cancel()
+		deadline, cancel := context.WithTimeout(work, s.closeTimeout)
+		defer cancel()
+		select {
+		case <-s.reader.done:
+		case <-deadline.Done():
+		}
+		for held, _ := s.ledger.size(); held > 0 && pause(deadline, 10*time.Millisecond); {
+			held, _ = s.ledger.size()
+		}
+		if lost := s.ledger.neverHandedOut(); lost > 0 {
+			s.log.Error("Dropped messages that nobody took in time, because delivery is at most once", nil, watermill.LogFields{"messages": lost})
+		}
+	})
+	return until
+}
+
+// drain gives back what waits, and lets the caller finish what it has.
+func (s *subscription) drain(work context.Context, handed <-chan struct{}) {
+	go s.membership.releaseBuffer(work)
+	timer := time.NewTimer(s.closeTimeout)
+	defer timer.Stop()
+	select {
+	case <-handed:
+		return
+	case <-timer.C:
+	}
+	for _, d := range s.ledger.deliveriesInFlight() {
+		d.ctx.end(ErrSubscriberClosed)
+	}
+	timer.Reset(handlerGrace)
+	select {
+	case <-handed:
+		return
+	case <-timer.C:
+	}
+	close(s.giveUp)
+	<-handed
+}
+
+// waitFor waits for a group of goroutines, until ctx ends.
+func waitFor(ctx context.Context, wg *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		wg.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

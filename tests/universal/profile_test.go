@@ -1,0 +1,97 @@
+// Package universal_test runs Watermill's universal suite on a real server. It
+// is apart from the other tests because the suite leaves goroutines behind: it
+// never closes some of the subscribers it makes.
+package universal_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream"
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
+)
+
+// shortClose is for profiles in which every subscriber gets a copy of every
+// message: the suite then closes 50 subscribers one after the other, each with a
+// message that nobody will settle.
+const shortClose = 200 * time.Millisecond
+
+// profile is one way to set up the adapter for the suite.
+type profile struct {
+	features   tests.Features
+	group      func() string
+	configure  func(*redisstream.SubscriberConfig)
+	persistent bool // fsync always: the server is killed
+}
+
+func sharedGroup() string { return "universal" }
+
+func freshGroup() string { return watermill.NewShortUUID() }
+
+func noGroup() string { return "" }
+
+// profiles are the combinations of guarantees that the adapter gives.
+func profiles() map[string]profile {
+	ordered := tests.Features{
+		ConsumerGroups:                      true,
+		GuaranteedOrder:                     true,
+		GuaranteedOrderWithSingleSubscriber: true,
+		Persistent:                          true,
+	}
+	once := ordered
+	once.ExactlyOnceDelivery = true
+	fanOut := tests.Features{GuaranteedOrder: true, Persistent: true, NewSubscriberReceivesOldMessages: true}
+	copies := fanOut
+	copies.ConsumerGroups = true
+	concurrent := tests.Features{ConsumerGroups: true, Persistent: true}
+	tagged := ordered
+	tagged.GenerateTopicFunc = func(tctx tests.TestContext) string { return "{universal}topic-" + string(tctx.TestID) }
+	return map[string]profile{
+		"A": {features: ordered, group: sharedGroup},
+		"B": {features: once, group: sharedGroup},
+		"C": {features: fanOut, group: noGroup, configure: func(c *redisstream.SubscriberConfig) {
+			c.Start, c.CloseTimeout = redisstream.StartOldest(), shortClose
+		}},
+		"D": {features: copies, group: freshGroup, configure: func(c *redisstream.SubscriberConfig) {
+			c.CloseTimeout = shortClose
+		}},
+		"E": {features: concurrent, group: sharedGroup, configure: func(c *redisstream.SubscriberConfig) {
+			c.MaxInFlight = 16
+		}},
+		"F": {features: tagged, group: sharedGroup},
+	}
+}
+
+// pubSub makes a publisher and a subscriber with a client of their own, as if
+// each were a process of its own.
+func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (message.Publisher, message.Subscriber) {
+	t.Helper()
+	logger := watermill.LoggerAdapter(watermill.NopLogger{})
+	if testing.Verbose() {
+		logger = watermill.NewStdLogger(false, false)
+	}
+	client := server.Client(t, smallBuffers)
+	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, logger)
+	require.NoError(t, err)
+	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group}
+	if p.configure != nil {
+		p.configure(&config)
+	}
+	subscriber, err := redisstream.NewSubscriber(config, logger)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
+	return publisher, subscriber
+}
+
+// smallBuffers makes room for hundreds of clients in one test process.
+func smallBuffers(o *rueidis.ClientOption) {
+	o.RingScaleEachConn = 8
+	o.ReadBufferEachConn = 64 << 10
+	o.WriteBufferEachConn = 16 << 10
+}

@@ -1,0 +1,152 @@
+package redisstream
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"github.com/ThreeDotsLabs/watermill"
+)
+
+// The keys of Watermill's poison queue, whose tools then understand our dead
+// letters. Its package is not imported for four strings.
+const (
+	poisonReason     = "reason_poisoned"
+	poisonTopic      = "topic_poisoned"
+	poisonHandler    = "handler_poisoned"
+	poisonSubscriber = "subscriber_poisoned"
+)
+
+// Fields that a dead letter has behind those of the entry, besides the keys of
+// Watermill's poison queue.
+const (
+	DeadEntryIDField    = "entry_id_poisoned"   // the entry's ID
+	DeadGroupField      = "group_poisoned"      // the group that gave it up
+	DeadConsumerField   = "consumer_poisoned"   // the consumer that gave it up
+	DeadDeliveriesField = "deliveries_poisoned" // how often it was handed out
+)
+
+// undertaker moves entries that can never be processed to the group's dead
+// letters, beside the flow of messages: when Redis refuses the move, it is tried
+// again and again while everything else goes on.
+type undertaker struct {
+	member *member
+	ledger *ledger
+	topic  string
+	log    logger
+	added  chan struct{} // one token: there may be entries
+	finish chan struct{} // closed when no more will come
+
+	mu    sync.Mutex // protects the following fields
+	queue []corpse
+}
+
+// corpse is an entry with the reason of its end.
+type corpse struct {
+	entry    *entry
+	reason   error
+	reported bool
+}
+
+func newUndertaker(m *member, topic string, log logger) *undertaker {
+	return &undertaker{member: m, ledger: m.ledger, topic: topic, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
+}
+
+func (u *undertaker) add(e *entry, reason error) {
+	u.mu.Lock()
+	u.queue = append(u.queue, corpse{entry: e, reason: reason})
+	u.mu.Unlock()
+	wake(u.added)
+}
+
+// run moves entries until ctx ends, or finish is closed and each was tried once
+// more.
+func (u *undertaker) run(ctx context.Context) {
+	for {
+		again := u.bury(ctx)
+		select {
+		case <-u.finish:
+			u.bury(ctx)
+			return
+		default:
+		}
+		if again {
+			pauseOr(ctx, u.finish)
+			continue
+		}
+		select {
+		case <-u.added:
+		case <-u.finish:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pauseOr waits as long as before another attempt at what Redis refuses.
+func pauseOr(ctx context.Context, finish <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, jitter(retryMax))
+	defer cancel()
+	select {
+	case <-finish:
+	case <-ctx.Done():
+	}
+}
+
+// bury tries to move everything once and reports whether something is left.
+func (u *undertaker) bury(ctx context.Context) (left bool) {
+	u.mu.Lock()
+	batch := u.queue
+	u.queue = nil
+	u.mu.Unlock()
+	for _, c := range batch {
+		if u.buryOne(ctx, &c) {
+			continue
+		}
+		u.mu.Lock()
+		u.queue = append(u.queue, c)
+		u.mu.Unlock()
+		left = true
+	}
+	return left
+}
+
+func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
+	letter := u.letter(c)
+	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
+		return u.member.group.Bury(ctx, u.member.dead, u.member.name(), c.entry.id, letter)
+	})
+	fields := watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
+	if err != nil {
+		if !c.reported && ctx.Err() == nil {
+			u.log.Error("An entry is no message and can't be moved to the dead letters, will retry", err, fields)
+		}
+		c.reported = true
+		return false
+	}
+	u.ledger.forget([]*entry{c.entry})
+	if moved {
+		u.log.Error("Moved an entry that is no message to the dead letters", c.reason, fields)
+	}
+	return true
+}
+
+// letter is the entry's fields as they are, and what became of it.
+func (u *undertaker) letter(c *corpse) []string {
+	fields := make([]string, 0, 2*c.entry.Len()+16)
+	for i := range c.entry.Len() {
+		name, value := c.entry.Field(i)
+		fields = append(fields, name, value)
+	}
+	handOuts := u.ledger.handOuts(c.entry)
+	return append(fields,
+		poisonReason, c.reason.Error(),
+		poisonTopic, u.topic,
+		poisonHandler, "",
+		poisonSubscriber, "redisstream.Subscriber",
+		DeadEntryIDField, c.entry.id,
+		DeadGroupField, u.member.group.Name,
+		DeadConsumerField, u.member.name(),
+		DeadDeliveriesField, strconv.FormatInt(handOuts, 10),
+	)
+}
