@@ -79,7 +79,7 @@ func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (m
 	client := server.Client(t, smallBuffers)
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, logger)
 	require.NoError(t, err)
-	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group}
+	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group, NackBackoff: shortBackoff}
 	if p.configure != nil {
 		p.configure(&config)
 	}
@@ -87,6 +87,11 @@ func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (m
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
 	return publisher, subscriber
+}
+
+// shortBackoff keeps one test that nacks 300 times in a row from taking minutes.
+func shortBackoff(attempt int) time.Duration {
+	return min(redisstream.DefaultNackBackoff(attempt), 20*time.Millisecond)
 }
 
 // smallBuffers makes room for hundreds of clients in one test process.

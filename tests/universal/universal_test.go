@@ -12,6 +12,7 @@ import (
 func TestPubSub(t *testing.T) {
 	for name, p := range profiles() {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			server := redistest.Start(t, redistest.AppendOnly("everysec"))
 			tests.TestPubSub(t, p.features,
 				func(t *testing.T) (message.Publisher, message.Subscriber) { return p.pubSub(t, server, p.group()) },

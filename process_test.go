@@ -1,0 +1,119 @@
+package redisstream_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream"
+)
+
+// A consumer in a process of its own, which a test can kill or stop: this test
+// binary, started again with what to do in its environment.
+const (
+	helperAddr        = "REDISSTREAM_HELPER_ADDR" // presence makes the process a helper
+	helperTopic       = "REDISSTREAM_HELPER_TOPIC"
+	helperGroup       = "REDISSTREAM_HELPER_GROUP"
+	helperMinIdle     = "REDISSTREAM_HELPER_MIN_IDLE"
+	helperMaxInFlight = "REDISSTREAM_HELPER_MAX_IN_FLIGHT"
+	helperAck         = "REDISSTREAM_HELPER_ACK" // how many messages to ack before hanging with the next one
+)
+
+// runHelperProcess does the work of a helper process. It prints a line
+// "<payload> <deliveries>" for each message it gets.
+func runHelperProcess() bool {
+	addr := os.Getenv(helperAddr)
+	if addr == "" {
+		return false
+	}
+	if err := helperMain(addr); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	return true
+}
+
+func helperMain(addr string) error {
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		return err
+	}
+	minIdle, err := time.ParseDuration(os.Getenv(helperMinIdle))
+	if err != nil {
+		return err
+	}
+	maxInFlight, err := strconv.Atoi(os.Getenv(helperMaxInFlight))
+	if err != nil {
+		return err
+	}
+	acks, err := strconv.Atoi(os.Getenv(helperAck))
+	if err != nil {
+		return err
+	}
+	subscriber, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
+		Client: client, ConsumerGroup: os.Getenv(helperGroup), MinIdle: minIdle, MaxInFlight: maxInFlight,
+	}, nil)
+	if err != nil {
+		return err
+	}
+	out, err := subscriber.Subscribe(context.Background(), os.Getenv(helperTopic))
+	if err != nil {
+		return err
+	}
+	for msg := range out {
+		deliveries, _ := redisstream.DeliveryCountFromContext(msg.Context())
+		fmt.Printf("%s %d\n", msg.Payload, deliveries)
+		if acks > 0 {
+			acks--
+			msg.Ack()
+		}
+	}
+	return nil
+}
+
+// helper describes a helper process.
+type helper struct {
+	addr, topic, group string
+	minIdle            time.Duration
+	maxInFlight        int
+	acks               int
+}
+
+// start runs the process; lines delivers what it prints. It is killed at the end
+// of the test at the latest.
+func (h helper) start(tb testing.TB) (cmd *exec.Cmd, lines <-chan string) {
+	tb.Helper()
+	cmd = exec.Command(os.Args[0]) //nolint:noctx // it is killed at the end of the test
+	cmd.Env = append(os.Environ(),
+		helperAddr+"="+h.addr, helperTopic+"="+h.topic, helperGroup+"="+h.group,
+		helperMinIdle+"="+h.minIdle.String(), helperMaxInFlight+"="+strconv.Itoa(max(h.maxInFlight, 1)),
+		helperAck+"="+strconv.Itoa(h.acks),
+	)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(tb, err)
+	require.NoError(tb, cmd.Start())
+	out := make(chan string, 10000)
+	go func() {
+		defer close(out)
+		var payload, deliveries string
+		for {
+			if _, err := fmt.Fscanln(stdout, &payload, &deliveries); err != nil {
+				return
+			}
+			out <- payload + " " + deliveries
+		}
+	}()
+	tb.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd, out
+}

@@ -1,0 +1,74 @@
+package redisstream_test
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream"
+)
+
+func TestMessagesGoThroughAGroupInOrder(t *testing.T) {
+	t.Parallel()
+	topic, client := newTopic(t), shared.Client(t)
+	uuids := publish(t, newPublisher(t, client), topic, 1000)
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g"}), topic)
+	require.Equal(t, uuids, receiveAndAck(t, out, len(uuids), 5*time.Second))
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "acks reach Redis")
+}
+
+func TestEachSubscriptionWithoutGroupSeesEverythingPublishedAfterSubscribe(t *testing.T) {
+	t.Parallel()
+	topic, client := newTopic(t), shared.Client(t)
+	publisher := newPublisher(t, client)
+	publish(t, publisher, topic, 3) // before anybody subscribed
+	subscriber := newSubscriber(t, shared, redisstream.SubscriberConfig{})
+	first, second := subscribe(t, subscriber, topic), subscribe(t, subscriber, topic)
+	uuids := publish(t, publisher, topic, 100)
+	require.Equal(t, uuids, receiveAndAck(t, first, len(uuids), 5*time.Second))
+	require.Equal(t, uuids, receiveAndAck(t, second, len(uuids), 5*time.Second))
+}
+
+func TestKilledConsumerHandsItsWorkOver(t *testing.T) {
+	t.Parallel()
+	const minIdle = 2 * time.Second
+	topic, client := newTopic(t), shared.Client(t)
+	publish(t, newPublisher(t, client), topic, 300)
+	cmd, lines := helper{addr: shared.Addr(), topic: topic, group: "g", minIdle: minIdle, acks: 100}.start(t)
+	for range 101 {
+		<-lines
+	}
+	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
+	killed := time.Now()
+
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: minIdle}), topic)
+	seen := map[string]bool{}
+	for pendingCount(t, shared, topic, "g") > 0 || len(seen) < 200 {
+		msg := receive(t, out, minIdle+2*time.Second)
+		seen[string(msg.Payload)] = true
+		msg.Ack()
+	}
+	require.Less(t, time.Since(killed), minIdle+2*time.Second)
+	for _, payload := range []string{"100", "299"} {
+		require.True(t, seen[payload], payload)
+	}
+}
+
+func TestCloseWhileNobodyReceives(t *testing.T) {
+	t.Parallel()
+	topic, client := newTopic(t), shared.Client(t)
+	publish(t, newPublisher(t, client), topic, 10)
+	subscriber := newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g"})
+	out, err := subscriber.Subscribe(context.Background(), topic)
+	require.NoError(t, err)
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") > 0 }, "an entry is read")
+	start := time.Now()
+	require.NoError(t, subscriber.Close())
+	require.Less(t, time.Since(start), time.Second)
+	_, open := <-out
+	require.False(t, open)
+	require.Equal(t, []string{"~released"}, consumers(t, shared, topic, "g"))
+}
