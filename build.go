@@ -117,6 +117,9 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 	m.log, sub.dispatcher.log = sub.log, sub.log
 	source := &groupSource{member: m, ledger: sub.ledger, noAck: s.config.AtMostOnce, joined: m.position}
 	sub.reader = newReader(stream, source, sub.ledger, sub.log)
+	// What a read brings is ours since it was sent, at the latest; a read that
+	// blocked for longer than that is worth would have to be verified.
+	sub.reader.block = min(blockTime, s.config.MinIdle/4)
 	membership.janitor = &janitor{member: m, timeout: s.config.ConsumerTimeout, log: sub.log}
 	sub.membership = membership
 	if !s.config.AtMostOnce {

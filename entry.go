@@ -26,7 +26,7 @@ type entry struct {
 	id string // ID as Redis writes it
 
 	state     state
-	admitted  time.Time // when the command was sent that brought it
+	admitted  time.Time // when it came
 	confirmed time.Time // when the last command was sent whose reply said that it is ours
 	// deliveries is the server's count. counted says that it includes a hand-out
 	// that has not happened, as after a read, so that a release takes it back.

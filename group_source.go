@@ -109,7 +109,9 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 	}
 	c.Consumer = s.member.name()
 	sent := time.Now()
-	taken, err := ask(ctx, s.member, func(ctx context.Context) (xstream.Taken, error) {
+	// Not even the end of the subscription interrupts it: what is ours has to be
+	// known, to be given back with the right count.
+	taken, err := ask(context.WithoutCancel(ctx), s.member, func(ctx context.Context) (xstream.Taken, error) {
 		return s.member.group.Take(ctx, c)
 	})
 	for _, e := range taken.Entries {

@@ -62,6 +62,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 		return
 	}
 	entries := make([]entry, len(batch)) // one allocation for all
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sorted := true
@@ -72,7 +73,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 			continue
 		}
 		e := &entries[i]
-		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, a.sent, a.counted
+		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, now, a.counted
 		e.deliveries = batch[i].Deliveries
 		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
 		l.held[id] = e
@@ -90,16 +91,16 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 
 // next waits for an entry that may be handed out now, and for a slot to do so.
 func (l *ledger) next(ctx context.Context) *entry {
-	for {
+	for ctx.Err() == nil {
 		if e := l.take(); e != nil {
 			return e
 		}
 		select {
 		case <-l.filled:
 		case <-ctx.Done():
-			return nil
 		}
 	}
+	return nil
 }
 
 func (l *ledger) take() *entry {
@@ -300,6 +301,7 @@ func (l *ledger) lose(e *entry) *delivery {
 	}
 	e.state = lost
 	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
+	l.offerRoom()
 	return e.delivery
 }
 
@@ -323,9 +325,11 @@ func (l *ledger) rebuffer(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		e.state, e.confirmed = buffered, time.Time{}
+		if e.state == returning {
+			e.state, e.confirmed = buffered, time.Time{}
+			l.buffer = append(l.buffer, e)
+		}
 	}
-	l.buffer = append(l.buffer, entries...)
 	slices.SortFunc(l.buffer, func(a, b *entry) int { return a.ID.Compare(b.ID) })
 	wake(l.filled)
 }
@@ -396,13 +400,20 @@ func (l *ledger) keep(entries []*entry) []*entry {
 	return counted
 }
 
-// all lists everything that is held.
-func (l *ledger) all() []*entry {
+// all lists everything that is held, in the order of the stream.
+func (l *ledger) all() []*entry { return l.list(func(*entry) bool { return true }) }
+
+// unsettled lists what is held and not acked by the caller.
+func (l *ledger) unsettled() []*entry { return l.list(func(e *entry) bool { return e.state != acked }) }
+
+func (l *ledger) list(keep func(*entry) bool) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	out := make([]*entry, 0, len(l.held))
 	for _, e := range l.held {
-		out = append(out, e)
+		if keep(e) {
+			out = append(out, e)
+		}
 	}
 	slices.SortFunc(out, func(a, b *entry) int { return a.ID.Compare(b.ID) })
 	return out

@@ -198,7 +198,7 @@ func (m *member) restore(ctx context.Context, epoch int) error {
 }
 
 func (m *member) restoreNow(ctx context.Context) error {
-	held := m.ledger.all()
+	held := m.ledger.unsettled()
 	floor := m.floor(held)
 	last, err := askOnce(ctx, m, func(ctx context.Context) (xstream.ID, error) {
 		last, _, err := m.group.LastID(ctx)

@@ -78,7 +78,7 @@ type messageContext struct {
 
 func (c *messageContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
-func (c *messageContext) Done() <-chan struct{} { return c.real().Done() }
+func (c *messageContext) Done() <-chan struct{} { return c.cancellable().Done() }
 
 func (c *messageContext) Err() error {
 	c.mu.Lock()
@@ -87,7 +87,7 @@ func (c *messageContext) Err() error {
 	if !ended {
 		return nil
 	}
-	return c.real().Err()
+	return c.cancellable().Err()
 }
 
 func (c *messageContext) Value(key any) any {
@@ -95,16 +95,16 @@ func (c *messageContext) Value(key any) any {
 		return &c.origin
 	}
 	c.mu.Lock()
-	real := c.inner != nil || c.cause != nil
+	made := c.inner != nil || c.cause != nil
 	c.mu.Unlock()
-	if real { // context.Cause and derived contexts find the cancellation through it
-		return c.real().Value(key)
+	if made { // context.Cause and derived contexts find the cancellation through it
+		return c.cancellable().Value(key)
 	}
 	return c.values.Value(key)
 }
 
-// real returns the cancellable context, and makes it if need be.
-func (c *messageContext) real() context.Context {
+// cancellable returns the cancellable context, and makes it if need be.
+func (c *messageContext) cancellable() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.inner == nil {
