@@ -182,8 +182,7 @@ func (c *claimer) sweep(ctx context.Context) error {
 // compare notices entries that are ours on the server only. One sweep may see a
 // read on its way; two can't.
 func (c *claimer) compare(own int64) {
-	held, _ := c.ledger.size()
-	if own <= int64(held) {
+	if own <= int64(c.ledger.size()) {
 		c.surplus = 0
 		return
 	}

@@ -70,7 +70,7 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 		d.giveBack(work, e)
 		return nil
 	}
-	sent, err := d.open(e)
+	sent, err := d.open(e) //nolint:contextcheck // a message's context outlives the hand-out
 	if err != nil {
 		d.reject(e, err)
 		return nil
@@ -127,9 +127,7 @@ func (d *dispatcher) open(e *entry) (*delivery, error) {
 	if msg.Acked() == nil { // not made by message.NewMessage: it could not be waited for
 		msg = msg.Copy()
 	}
-	sent := &delivery{msg: msg}
-	sent.ctx.values = d.values
-	sent.ctx.origin = origin{stream: d.stream, id: e.ID}
+	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{stream: d.stream, id: e.ID}}}
 	msg.SetContext(&sent.ctx)
 	return sent, nil
 }

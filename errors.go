@@ -29,7 +29,10 @@ var (
 	ErrOutcomeUnknown = errors.New("unknown whether a message was published")
 )
 
-var errDrained = errors.New("subscription has ended")
+var (
+	errDrained  = errors.New("subscription has ended")
+	errNoAnswer = fmt.Errorf("no success within %v", startTimeout)
+)
 
 // ConfigError says what is wrong with one field of a configuration, or with an
 // argument. Constructors join one for each bad field.

@@ -426,12 +426,11 @@ func (l *ledger) holds(id xstream.ID) bool {
 	return l.held[id] != nil
 }
 
-// size is how many entries are held, and how many of them wait to be handed
-// out.
-func (l *ledger) size() (held, waiting int) {
+// size is how many entries are held.
+func (l *ledger) size() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.held), len(l.buffer)
+	return len(l.held)
 }
 
 // neverHandedOut counts what the caller has not seen.

@@ -94,7 +94,8 @@ func (m *membership) leave(ctx context.Context) {
 	}
 	m.stop()
 	m.keeping.Wait()
-	for !m.tryLeave(ctx) && pause(ctx, retryFirst) {
+	for left := m.tryLeave(ctx); !left && pause(ctx, retryFirst); {
+		left = m.tryLeave(ctx)
 	}
 	if m.lease != nil {
 		_, _ = askOnce(ctx, m.member, func(ctx context.Context) (struct{}, error) { // it expires by itself

@@ -69,7 +69,7 @@ func helperMain(addr string) error {
 	}
 	for msg := range out {
 		deliveries, _ := redisstream.DeliveryCountFromContext(msg.Context())
-		fmt.Printf("%s %d\n", msg.Payload, deliveries)
+		_, _ = fmt.Fprintf(os.Stdout, "%s %d\n", msg.Payload, deliveries)
 		if acks > 0 {
 			acks--
 			msg.Ack()

@@ -67,7 +67,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		return nil, fmt.Errorf("subscribe to %q: %w", topic, err)
 	}
 	stop, cancel := context.WithCancelCause(ctx)
-	unlink := context.AfterFunc(s.root, func() { cancel(context.Cause(s.root)) })
+	unlink := s.whenClosed(func() { cancel(ErrSubscriberClosed) })
 	go func() {
 		defer s.subscriptions.Done()
 		defer cancel(errDrained)
@@ -127,6 +127,9 @@ func (s *Subscriber) begin() error {
 	return nil
 }
 
+// whenClosed has f called when Close is.
+func (s *Subscriber) whenClosed(f func()) (unlink func() bool) { return context.AfterFunc(s.root, f) }
+
 func (s *Subscriber) stream(topic string) xstream.Stream {
 	return xstream.Stream{Client: s.config.Client, Key: topic}
 }
@@ -134,9 +137,11 @@ func (s *Subscriber) stream(topic string) xstream.Stream {
 // retry repeats what fails for reasons that pass, until ctx ends, the Subscriber
 // is closed, or the start has taken too long.
 func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNoAnswer)
 	defer cancel()
-	unlink := context.AfterFunc(s.root, cancel)
+	unlink := s.whenClosed(func() { end(ErrSubscriberClosed) })
 	defer unlink()
 	for failures := 1; ; failures++ {
 		err := command(ctx)
@@ -147,7 +152,7 @@ func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context
 			return err
 		}
 		if !pause(ctx, retryPause(failures)) {
-			return errors.Join(err, context.Cause(s.root))
+			return errors.Join(err, context.Cause(ctx))
 		}
 	}
 }

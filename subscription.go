@@ -11,7 +11,7 @@ import (
 
 const (
 	// handlerGrace is how long handlers may still settle their messages after
-	// their contexts have ended.
+	// their contexts have ended; at most as long as they had before that.
 	handlerGrace = time.Second
 	// farewellTime bounds what is told to Redis at the end.
 	farewellTime = 2 * time.Second
@@ -94,8 +94,8 @@ func (s *subscription) untilEmpty(stop, work context.Context) context.Context {
 		case <-s.reader.done:
 		case <-deadline.Done():
 		}
-		for held, _ := s.ledger.size(); held > 0 && pause(deadline, 10*time.Millisecond); {
-			held, _ = s.ledger.size()
+		for held := s.ledger.size(); held > 0 && pause(deadline, 10*time.Millisecond); {
+			held = s.ledger.size()
 		}
 		if lost := s.ledger.neverHandedOut(); lost > 0 {
 			s.log.Error("Dropped messages that nobody took in time, because delivery is at most once", nil, watermill.LogFields{"messages": lost})
@@ -117,7 +117,7 @@ func (s *subscription) drain(work context.Context, handed <-chan struct{}) {
 	for _, d := range s.ledger.deliveriesInFlight() {
 		d.ctx.end(ErrSubscriberClosed)
 	}
-	timer.Reset(handlerGrace)
+	timer.Reset(min(handlerGrace, s.closeTimeout))
 	select {
 	case <-handed:
 		return

@@ -76,9 +76,9 @@ func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, er
 	}
 	b := c.dedicated.B().Xreadgroup().Group(g.Name, r.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds())
 	if r.NoAck {
-		return c.read(ctx, r.Block, b.Noack().Streams().Key(g.Key).Id(">").Build())
+		return c.await(ctx, r.Block, b.Noack().Streams().Key(g.Key).Id(">").Build())
 	}
-	return c.read(ctx, r.Block, b.Streams().Key(g.Key).Id(">").Build())
+	return c.await(ctx, r.Block, b.Streams().Key(g.Key).Id(">").Build())
 }
 
 // Read reads what comes after an ID.
@@ -87,10 +87,10 @@ func (c *Conn) Read(ctx context.Context, after ID, count int, block time.Duratio
 		return nil, ErrBadCount
 	}
 	b := c.dedicated.B().Xread().Count(int64(count)).Block(block.Milliseconds())
-	return c.read(ctx, block, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
+	return c.await(ctx, block, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
 }
 
-func (c *Conn) read(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
+func (c *Conn) await(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, block+readGrace)
 	defer cancel()
 	reply, err := c.dedicated.Do(ctx, cmd).ToMessage()

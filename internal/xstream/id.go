@@ -22,7 +22,8 @@ var MaxID = ID{Ms: math.MaxUint64, Seq: math.MaxUint64} //nolint:gochecknoglobal
 // ParseID reads "<ms>-<seq>" or "<ms>", which means sequence 0.
 func ParseID(s string) (ID, error) {
 	ms, seq, hasSeq := strings.Cut(s, "-")
-	id, err := ID{}, error(nil)
+	var id ID
+	var err error
 	if id.Ms, err = strconv.ParseUint(ms, 10, 64); err != nil {
 		return ID{}, fmt.Errorf("entry ID %q: %w", s, err)
 	}

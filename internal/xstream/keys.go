@@ -13,11 +13,8 @@ var ErrUntaggable = errors.New("the name has a brace but no valid hash tag; writ
 // the whole name, so that two streams never share a key, and hashes to the
 // stream's slot, so that one script can touch both.
 func Prefix(stream string) (string, error) {
-	open := strings.IndexByte(stream, '{')
-	if open >= 0 {
-		if end := strings.IndexByte(stream[open+1:], '}'); end > 0 {
-			return stream, nil
-		}
+	if _, behind, ok := strings.Cut(stream, "{"); ok && strings.IndexByte(behind, '}') > 0 {
+		return stream, nil
 	}
 	if strings.ContainsRune(stream, '}') {
 		return "", ErrUntaggable

@@ -24,10 +24,9 @@ const shortClose = 200 * time.Millisecond
 
 // profile is one way to set up the adapter for the suite.
 type profile struct {
-	features   tests.Features
-	group      func() string
-	configure  func(*redisstream.SubscriberConfig)
-	persistent bool // fsync always: the server is killed
+	features  tests.Features
+	group     func() string
+	configure func(*redisstream.SubscriberConfig)
 }
 
 func sharedGroup() string { return "universal" }
@@ -92,6 +91,18 @@ func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (m
 // shortBackoff keeps one test that nacks 300 times in a row from taking minutes.
 func shortBackoff(attempt int) time.Duration {
 	return min(redisstream.DefaultNackBackoff(attempt), 20*time.Millisecond)
+}
+
+// constructors are what the suite makes publishers and subscribers with.
+func (p profile) constructors(server *redistest.Server) (tests.PubSubConstructor, tests.ConsumerGroupPubSubConstructor) {
+	ofGroup := func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
+		t.Helper()
+		return p.pubSub(t, server, group)
+	}
+	return func(t *testing.T) (message.Publisher, message.Subscriber) {
+		t.Helper()
+		return p.pubSub(t, server, p.group())
+	}, ofGroup
 }
 
 // smallBuffers makes room for hundreds of clients in one test process.

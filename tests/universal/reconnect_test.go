@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
@@ -17,9 +16,10 @@ import (
 // server syncs each command to disk: it would lose what it has acknowledged
 // otherwise, and the test counts messages.
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	p := profiles()["A"]
 	server := redistest.Start(t, redistest.AppendOnly("always"))
 	p.features.RestartServiceCommand = server.RestartCommand(t)
-	tests.TestReconnect(t, tests.TestContext{TestID: tests.TestID(watermill.NewUUID()), Features: p.features},
-		func(t *testing.T) (message.Publisher, message.Subscriber) { return p.pubSub(t, server, p.group()) })
+	one, _ := p.constructors(server)
+	tests.TestReconnect(t, tests.TestContext{TestID: tests.TestID(watermill.NewUUID()), Features: p.features}, one)
 }

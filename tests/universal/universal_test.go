@@ -3,23 +3,19 @@ package universal_test
 import (
 	"testing"
 
-	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/ThreeDotsLabs/watermill/pubsub/tests"
 
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 func TestPubSub(t *testing.T) {
+	t.Parallel()
 	for name, p := range profiles() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t, redistest.AppendOnly("everysec"))
-			tests.TestPubSub(t, p.features,
-				func(t *testing.T) (message.Publisher, message.Subscriber) { return p.pubSub(t, server, p.group()) },
-				func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
-					return p.pubSub(t, server, group)
-				},
-			)
+			one, ofGroup := p.constructors(server)
+			tests.TestPubSub(t, p.features, one, ofGroup)
 		})
 	}
 }
