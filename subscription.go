@@ -51,12 +51,17 @@ func (s *subscription) run(stop context.Context) {
 	})
 	s.membership.fetch(stop, &fetching)
 	s.membership.keep(work)
-	handed := s.handOut(stop, work)
+	handing, endHanding := context.WithCancel(work)
+	defer endHanding()
+	handed := s.handOut(stop, handing)
 
 	<-stop.Done()
 	s.log.Debug("Subscription is ending", watermill.LogFields{"cause": context.Cause(stop).Error()})
 	go s.reader.stop(work)
-	s.drain(work, handed)
+	go s.membership.releaseBuffer(handing)
+	s.drain(handed)
+	endHanding()
+	<-handed
 
 	budget, cancel := context.WithTimeout(work, farewellTime)
 	defer cancel()
@@ -104,9 +109,8 @@ func (s *subscription) untilEmpty(stop, work context.Context) context.Context {
 	return until
 }
 
-// drain gives back what waits, and lets the caller finish what it has.
-func (s *subscription) drain(work context.Context, handed <-chan struct{}) {
-	go s.membership.releaseBuffer(work)
+// drain lets the caller finish what it has, for a time.
+func (s *subscription) drain(handed <-chan struct{}) {
 	timer := time.NewTimer(s.closeTimeout)
 	defer timer.Stop()
 	select {
@@ -124,7 +128,6 @@ func (s *subscription) drain(work context.Context, handed <-chan struct{}) {
 	case <-timer.C:
 	}
 	close(s.giveUp)
-	<-handed
 }
 
 // waitFor waits for a group of goroutines, until ctx ends.
