@@ -100,6 +100,7 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		health:    newHealth(slowAnswer(s.config.MinIdle)),
 		minIdle:   s.config.MinIdle,
 		dead:      xstream.DeadLetters(prefix, s.config.ConsumerGroup),
+		markKey:   xstream.GroupMark(prefix, s.config.ConsumerGroup),
 		consumer:  randomName(),
 		restoring: make(chan struct{}, 1),
 		unseen:    -1,
@@ -131,14 +132,19 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 
 // enter makes sure that the group is there and that we may do what we will have
 // to, and learns where the group stands.
-func (s *Subscriber) enter(ctx context.Context, m *member) (err error) {
+func (s *Subscriber) enter(ctx context.Context, m *member) error {
 	if err := s.createGroup(ctx, m.group); err != nil {
 		return err
 	}
 	if _, err := m.group.Touch(ctx, m.consumer, []xstream.Recount{{ID: "0-1"}}); err != nil {
 		return err
 	}
-	m.position, err = m.group.Position(ctx)
+	mark, err := m.group.Mark(ctx, m.markKey)
+	if err != nil {
+		return err
+	}
+	position, err := m.group.Position(ctx)
+	m.entered(position, mark)
 	return err
 }
 

@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -84,6 +85,11 @@ func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, change int
 	})
 	if err != nil {
 		return err
+	}
+	if slices.Contains(counts, xstream.NotMine) {
+		if again, err := h.member.groupReplaced(ctx); again || err != nil {
+			return err // the next beat asks again
+		}
 	}
 	for i, e := range entries {
 		if !h.member.judge(e, sent, counts[i], change) {

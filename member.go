@@ -19,6 +19,7 @@ type member struct {
 	log     logger
 	minIdle time.Duration
 	dead    string // stream of dead letters
+	markKey string // see restore
 	unseen  int    // see xstream.Farewell
 
 	restoring chan struct{} // one token: who has it restores the group
@@ -27,6 +28,7 @@ type member struct {
 	consumer string
 	position xstream.ID // the group's, as last seen
 	epoch    int        // how often the group was restored
+	mark     string     // which of the groups that had this name we know
 	trimmed  int        // entries that vanished while they were pending
 }
 
@@ -105,6 +107,12 @@ func (m *member) verify(ctx context.Context, e *entry) bool {
 		counts, err := ask(ctx, m, func(ctx context.Context) ([]int64, error) {
 			return m.group.Touch(ctx, m.name(), []xstream.Recount{{ID: e.id, Change: change}})
 		})
+		if err == nil && counts[0] == xstream.NotMine {
+			var again bool
+			if again, err = m.groupReplaced(ctx); again {
+				continue
+			}
+		}
 		if err == nil {
 			t.over()
 			return m.judge(e, sent, counts[0], change)
@@ -113,6 +121,18 @@ func (m *member) verify(ctx context.Context, e *entry) bool {
 			return false
 		}
 	}
+}
+
+// groupReplaced finds out whether somebody has created the group anew without
+// our noticing, and if so, registers there what we hold. Without that, entries
+// of the old group would look as if others had taken them.
+func (m *member) groupReplaced(ctx context.Context) (bool, error) {
+	epoch := m.currentEpoch()
+	mark, err := askOnce(ctx, m, func(ctx context.Context) (string, error) { return m.group.Mark(ctx, m.markKey) })
+	if err != nil || mark == "" || mark == m.knownMark() {
+		return false, err
+	}
+	return true, m.restore(ctx, epoch)
 }
 
 // judge takes note of Touch's answer for an entry.
@@ -158,9 +178,15 @@ func (m *member) release(ctx context.Context, entries []*entry) error {
 		return nil
 	}
 	recounts := m.ledger.forRelease(entries)
-	_, err := ask(ctx, m, func(ctx context.Context) (int64, error) {
-		return m.group.Release(ctx, m.name(), recounts)
-	})
+	command := func(ctx context.Context) (int64, error) { return m.group.Release(ctx, m.name(), recounts) }
+	released, err := ask(ctx, m, command)
+	if err != nil || int(released) == len(entries) {
+		return err
+	}
+	again, err := m.groupReplaced(ctx)
+	if again && err == nil {
+		_, err = ask(ctx, m, command)
+	}
 	return err
 }
 
@@ -211,17 +237,18 @@ func (m *member) restoreNow(ctx context.Context) error {
 		floor = xstream.ID{} // another stream took the name: all of it is new
 	}
 	sent := time.Now()
-	mine, err := askOnce(ctx, m, func(ctx context.Context) ([]string, error) {
-		return m.group.Restore(ctx, m.name(), floor.String(), m.ledger.counts(held))
-	})
+	r := xstream.Restoration{
+		Consumer: m.name(), Start: floor.String(), Entries: m.ledger.counts(held), Mark: m.markKey, Token: randomHex(8),
+	}
+	restored, err := askOnce(ctx, m, func(ctx context.Context) (xstream.Restored, error) { return m.group.Restore(ctx, r) })
 	if err != nil {
 		return err
 	}
-	m.setPosition(floor)
+	m.entered(floor, restored.Mark)
 	m.log.Info("Consumer group was gone and has been created again", watermill.LogFields{
-		"start": floor.String(), "held": len(held), "registered": len(mine),
+		"start": floor.String(), "held": len(held), "registered": len(restored.Mine),
 	})
-	m.reconcile(held, mine, sent)
+	m.reconcile(held, restored.Mine, sent)
 	return nil
 }
 
@@ -260,10 +287,17 @@ func (m *member) currentEpoch() int {
 	return m.epoch
 }
 
-func (m *member) setPosition(id xstream.ID) {
+// entered notes where a group stands that is new to us, and which one it is.
+func (m *member) entered(position xstream.ID, mark string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.position = id
+	m.position, m.mark = position, mark
+}
+
+func (m *member) knownMark() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mark
 }
 
 // sawPosition learns of a greater position of the group.

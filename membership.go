@@ -105,6 +105,11 @@ func (m *membership) leave(ctx context.Context) {
 }
 
 func (m *membership) tryLeave(ctx context.Context) bool {
+	if m.member.ledger.size() > 0 { // in a group that we don't know, nothing of it would be released
+		if _, err := m.member.groupReplaced(ctx); err != nil {
+			return false
+		}
+	}
 	f := m.farewell()
 	removed, err := askOnce(ctx, m.member, func(ctx context.Context) (bool, error) {
 		return m.member.group.Leave(ctx, m.member.name(), f)

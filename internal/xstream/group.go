@@ -185,23 +185,6 @@ func (g Group) Leave(ctx context.Context, consumer string, f Farewell) (removed 
 	}
 }
 
-// Restore creates the group again at start and registers the consumer's entries
-// there; counts are their deliveries. It returns those that are the consumer's.
-func (g Group) Restore(ctx context.Context, consumer, start string, entries []Recount) ([]string, error) {
-	mine := make([]string, 0, len(entries))
-	for _, page := range append(pages(entries), nil) {
-		if page == nil && len(entries) > 0 {
-			break
-		}
-		ids, err := g.exec(ctx, restore, nil, recountArgs(page, g.Name, consumer, start)).AsStrSlice()
-		if err != nil {
-			return mine, err
-		}
-		mine = append(mine, ids...)
-	}
-	return mine, nil
-}
-
 // pages cuts a list so that no script call holds up the server for long.
 func pages[T any](list []T) [][]T {
 	var out [][]T

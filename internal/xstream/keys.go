@@ -29,3 +29,6 @@ func DeadLetters(prefix, group string) string { return prefix + ":dead:" + group
 func ConsumerLease(prefix, group, consumer string) string {
 	return prefix + ":consumer:" + group + ":" + consumer
 }
+
+// GroupMark is the key by which members learn that their group was created anew.
+func GroupMark(prefix, group string) string { return prefix + ":mark:" + group }

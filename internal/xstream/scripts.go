@@ -123,21 +123,30 @@ return {n, 1}`)
 // consumer still works on. A group that somebody else restored meanwhile is
 // left as it is.
 //
-//	KEYS[1] stream
-//	ARGV[1] group   ARGV[2] consumer   ARGV[3] start   ARGV[4], [5]… ID, deliveries
-//	reply   the IDs that belong to the consumer now
+//	KEYS[1] stream   KEYS[2] mark
+//	ARGV[1] group    ARGV[2] consumer   ARGV[3] start   ARGV[4] new mark
+//	ARGV[5], [6]… ID, deliveries
+//	reply   {mark, the IDs that belong to the consumer now}
+//
+// The mark tells other members that the group is not the one they knew: a
+// member that was not reading when the group went would otherwise take what it
+// holds for lost to somebody.
 var restore = rueidis.NewLuaScript(`
 local created = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
-if created.err and not string.find(created.err, 'BUSYGROUP') then return created end
+if not created.err then
+  redis.call('SET', KEYS[2], ARGV[4], 'EX', 86400)
+elseif not string.find(created.err, 'BUSYGROUP') then
+  return created
+end
 local mine = {}
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
   if not p or p[2] == ARGV[2] then
     local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')[1]
     if ok then mine[#mine + 1] = ok end
   end
 end
-return mine`)
+return {redis.call('GET', KEYS[2]) or '', mine}`)
 
 // bury moves an entry to the group's dead letters. The add comes before the
 // ack: a script that fails half-way is not rolled back, and this half only
