@@ -118,7 +118,11 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
 	}
 	s.member.gone(taken.Gone...)
-	if err != nil && !xstream.IsReply(err) {
+	switch {
+	case err == nil || xstream.IsReply(err):
+	case c.From == c.Consumer:
+		s.look() // they were ours before, with the same counts
+	default:
 		s.doubt(c.IDs)
 	}
 	return len(c.IDs), err

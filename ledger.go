@@ -160,7 +160,8 @@ func (l *ledger) free() int {
 // lock is held. The caller's rate is not looked at again, so the reader may find
 // that it has to wait longer.
 func (l *ledger) offerRoom() {
-	if l.wanted > 0 && l.maxInFlight+l.pace.want-1-l.inFlight-len(l.buffer) >= l.wanted {
+	wanted := min(l.wanted, max((l.pace.want+1)/2, 1)) // the pace may have slowed down since
+	if l.wanted > 0 && l.maxInFlight+l.pace.want-1-l.inFlight-len(l.buffer) >= wanted {
 		l.wanted = 0
 		wake(l.drained)
 	}

@@ -144,7 +144,7 @@ func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context
 	unlink := s.whenClosed(func() { end(ErrSubscriberClosed) })
 	defer unlink()
 	for failures := 1; ; failures++ {
-		err := command(ctx)
+		err := attempt(ctx, command)
 		if err == nil {
 			return nil
 		}
@@ -154,6 +154,19 @@ func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context
 		if !pause(ctx, retryPause(failures)) {
 			return errors.Join(err, context.Cause(ctx))
 		}
+	}
+}
+
+// attempt runs a command and returns when ctx ends, even if the client does not:
+// on a frozen server it may wait for a reply whatever the context says.
+func attempt(ctx context.Context, command func(ctx context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- command(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

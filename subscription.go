@@ -14,7 +14,7 @@ const (
 	// their contexts have ended; at most as long as they had before that.
 	handlerGrace = time.Second
 	// farewellTime bounds what is told to Redis at the end.
-	farewellTime = 2 * time.Second
+	farewellTime = 1800 * time.Millisecond
 )
 
 // subscription is one call of Subscribe. It owns every goroutine and channel of
