@@ -107,7 +107,9 @@ func (a *Adder) command(stream string, e Addition) rueidis.Completed {
 func collect(replies []rueidis.RedisResult) []Added {
 	out := make([]Added, len(replies))
 	for i := range replies {
-		out[i].ID, out[i].Err = replies[i].ToString()
+		if out[i].ID, out[i].Err = replies[i].ToString(); out[i].Err != nil {
+			out[i].ID = "" // it may be the text of the error
+		}
 	}
 	return out
 }
@@ -115,7 +117,9 @@ func collect(replies []rueidis.RedisResult) []Added {
 func collectMessages(replies []rueidis.RedisMessage) []Added {
 	out := make([]Added, len(replies))
 	for i := range replies {
-		out[i].ID, out[i].Err = replies[i].ToString()
+		if out[i].ID, out[i].Err = replies[i].ToString(); out[i].Err != nil {
+			out[i].ID = "" // it may be the text of the error
+		}
 	}
 	return out
 }
