@@ -38,8 +38,7 @@ func NewAdder(client rueidis.Client) *Adder { return &Adder{client: client} }
 // that are the caller's again.
 func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Added {
 	if len(entries) == 1 {
-		id, err := a.client.Do(ctx, a.command(stream, entries[0])).ToString()
-		return []Added{{ID: id, Err: err}}
+		return collect([]rueidis.RedisResult{a.client.Do(ctx, a.command(stream, entries[0]))})
 	}
 	if a.plain.Load() {
 		return collect(a.client.DoMulti(ctx, a.commands(stream, entries, 0)...))
