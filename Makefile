@@ -24,6 +24,9 @@ GOFIX := if [[ "$$(go help fix)" == *-diff* ]]; then go fix -diff ./...; \
 # The race detector needs cgo, which go switches off where there is no C compiler.
 RACE := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race,)
 
+# Most tests wait more than they compute.
+PARALLEL := -parallel 8
+
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -37,18 +40,19 @@ test: server examples ## Run all tests, with the race detector
 	$(if $(RACE),,@echo "no cgo: testing without the race detector" >&2)
 	go test -run 'Allocs$$' .
 	cd tests/incumbent && go test $(RACE) -timeout 10m ./...
-	go test $(RACE) -timeout 25m ./...
+	go test -run TestReconnect -timeout 5m ./tests/universal
+	go test $(RACE) $(PARALLEL) -timeout 25m ./...
 
 .PHONY: race
 race: test ## The same as test
 
 .PHONY: test-short
 test-short: server ## Run the tests of the library without the universal suite
-	go test $(RACE) -short -timeout 10m . ./internal/...
+	go test $(RACE) $(PARALLEL) -short -timeout 10m . ./internal/...
 
 .PHONY: suite
 suite: server ## Run Watermill's universal suite COUNT times (COUNT=10)
-	go test $(RACE) -count=$(COUNT) -timeout 170m ./tests/universal/...
+	go test $(RACE) $(PARALLEL) -count=$(COUNT) -timeout 170m ./tests/universal/...
 
 .PHONY: stress
 stress: server ## Run the universal suite with many more messages
@@ -64,7 +68,7 @@ bench: server ## Run the benchmarks
 
 .PHONY: cover
 cover: server ## Write cover.out and print the coverage of the library
-	go test -timeout 25m -coverpkg=.,./internal/... -coverprofile=cover.out ./...
+	go test $(PARALLEL) -timeout 25m -coverpkg=.,./internal/... -coverprofile=cover.out ./...
 	@go tool cover -func=cover.out | tail -n 1
 
 .PHONY: examples $(EXAMPLES)
