@@ -3,6 +3,7 @@ package redisstream_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"strconv"
@@ -23,7 +24,9 @@ const (
 	helperGroup       = "REDISSTREAM_HELPER_GROUP"
 	helperMinIdle     = "REDISSTREAM_HELPER_MIN_IDLE"
 	helperMaxInFlight = "REDISSTREAM_HELPER_MAX_IN_FLIGHT"
-	helperAck         = "REDISSTREAM_HELPER_ACK" // how many messages to ack before hanging with the next one
+	helperAck         = "REDISSTREAM_HELPER_ACK"  // how many messages to ack before hanging with the next one
+	helperHold        = "REDISSTREAM_HELPER_HOLD" // how long to hang; then all is acked
+	helperConsumer    = "REDISSTREAM_HELPER_CONSUMER"
 )
 
 // runHelperProcess does the work of a helper process. It prints a line
@@ -57,8 +60,13 @@ func helperMain(addr string) error {
 	if err != nil {
 		return err
 	}
+	hold, err := time.ParseDuration(os.Getenv(helperHold))
+	if err != nil {
+		return err
+	}
 	subscriber, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
 		Client: client, ConsumerGroup: os.Getenv(helperGroup), MinIdle: minIdle, MaxInFlight: maxInFlight,
+		Consumer: os.Getenv(helperConsumer),
 	}, nil)
 	if err != nil {
 		return err
@@ -70,8 +78,13 @@ func helperMain(addr string) error {
 	for msg := range out {
 		deliveries, _ := redisstream.DeliveryCountFromContext(msg.Context())
 		_, _ = fmt.Fprintf(os.Stdout, "%s %d\n", msg.Payload, deliveries)
-		if acks > 0 {
-			acks--
+		acks--
+		switch {
+		case acks >= 0:
+			msg.Ack()
+		case hold > 0:
+			time.Sleep(hold)
+			acks = math.MaxInt
 			msg.Ack()
 		}
 	}
@@ -84,6 +97,8 @@ type helper struct {
 	minIdle            time.Duration
 	maxInFlight        int
 	acks               int
+	hold               time.Duration
+	consumer           string
 }
 
 // start runs the process; lines delivers what it prints. It is killed at the end
@@ -94,7 +109,7 @@ func (h helper) start(tb testing.TB) (cmd *exec.Cmd, lines <-chan string) {
 	cmd.Env = append(os.Environ(),
 		helperAddr+"="+h.addr, helperTopic+"="+h.topic, helperGroup+"="+h.group,
 		helperMinIdle+"="+h.minIdle.String(), helperMaxInFlight+"="+strconv.Itoa(max(h.maxInFlight, 1)),
-		helperAck+"="+strconv.Itoa(h.acks),
+		helperAck+"="+strconv.Itoa(h.acks), helperHold+"="+h.hold.String(), helperConsumer+"="+h.consumer,
 	)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()

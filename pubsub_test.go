@@ -2,7 +2,6 @@ package redisstream_test
 
 import (
 	"context"
-	"syscall"
 	"testing"
 	"time"
 
@@ -30,31 +29,6 @@ func TestEachSubscriptionWithoutGroupSeesEverythingPublishedAfterSubscribe(t *te
 	uuids := publish(t, publisher, topic, 100)
 	require.Equal(t, uuids, receiveAndAck(t, first, len(uuids), 5*time.Second))
 	require.Equal(t, uuids, receiveAndAck(t, second, len(uuids), 5*time.Second))
-}
-
-func TestKilledConsumerHandsItsWorkOver(t *testing.T) {
-	t.Parallel()
-	const minIdle = 2 * time.Second
-	topic, client := newTopic(t), shared.Client(t)
-	publish(t, newPublisher(t, client), topic, 300)
-	cmd, lines := helper{addr: shared.Addr(), topic: topic, group: "g", minIdle: minIdle, acks: 100}.start(t)
-	for range 101 {
-		<-lines
-	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
-	killed := time.Now()
-
-	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: minIdle}), topic)
-	seen := map[string]bool{}
-	for pendingCount(t, shared, topic, "g") > 0 || len(seen) < 200 {
-		msg := receive(t, out, minIdle+2*time.Second)
-		seen[string(msg.Payload)] = true
-		msg.Ack()
-	}
-	require.Less(t, time.Since(killed), minIdle+2*time.Second)
-	for _, payload := range []string{"100", "299"} {
-		require.True(t, seen[payload], payload)
-	}
 }
 
 func TestCloseWhileNobodyReceives(t *testing.T) {
