@@ -247,7 +247,7 @@ func TestReleasedEntriesComeBeforeNewOnesAndInOrder(t *testing.T) {
 
 func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 	t.Parallel()
-	const vetoed, total = 300, 700
+	const vetoed, total = 2000, 2400
 	topic := newTopic(t)
 	publish(t, newPublisher(t, shared.Client(t)), topic, total)
 	die(t, shared, topic, "g", "dead", total)
@@ -268,7 +268,7 @@ func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 		},
 	}), topic)
 	heirs.work(out, "heir", lasting(0))
-	eventually(t, shortIdle+5*time.Second, func() bool {
+	eventually(t, shortIdle+3*time.Second, func() bool { // sooner than a scan of everything gets there
 		return heirs.distinct() == total-vetoed && pendingCount(t, shared, topic, "g") == vetoed
 	}, "those behind are taken over")
 	<-time.After(shortIdle) // more looks, and a scan of everything
@@ -358,6 +358,27 @@ func TestBufferBehindAHungHandlerGoesToOthers(t *testing.T) {
 	requireNone(t, out, 100*time.Millisecond)
 	publish(t, newPublisher(t, shared.Client(t)), topic, 1000)
 	require.NotEmpty(t, receivePayloads(t, out, 1, 5*time.Second), "who hung works again")
+}
+
+func TestBufferBehindAHungHandlerGoesToOneWhoComesLater(t *testing.T) {
+	t.Parallel()
+	const total, acked = 1000, 300
+	topic := newTopic(t)
+	publish(t, newPublisher(t, shared.Client(t)), topic, total)
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g"} // MinIdle is 30 s: nothing expires here
+	out := subscribe(t, newSubscriber(t, shared, config), topic)
+	held := fillBuffer(t, shared, topic, "g", out, acked, 10)
+	eventually(t, 5*time.Second, func() bool {
+		all := pendingEntries(t, shared, topic, "g")
+		return all[len(all)-1].count == 0
+	}, "the only consumer keeps its buffer")
+	heirs := newTally()
+	heirs.work(subscribe(t, newSubscriber(t, shared, config), topic), "heir", lasting(0))
+	joined := time.Now()
+	eventually(t, 10*time.Second, func() bool { return heirs.distinct() == total-acked-1 }, "the buffer is handed over")
+	require.Less(t, time.Since(joined), 4*time.Second)
+	heirs.requireOnce(t, acked+1, total)
+	require.True(t, held.Ack())
 }
 
 func TestOnlyConsumerKeepsTheBufferBehindAHungHandler(t *testing.T) {

@@ -126,7 +126,7 @@ func (h *heartbeat) isAlone(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	h.alone, h.aloneUntil = true, time.Now().Add(max(maxHoard, h.member.minIdle/6))
+	h.alone, h.aloneUntil = true, time.Now().Add(maxHoard)
 	alive := max(h.member.minIdle, 2*blockTime)
 	for _, c := range consumers {
 		if c.Name != h.member.name() && c.Name != xstream.Released && c.Idle < alive {
