@@ -143,9 +143,13 @@ func TestEntryThatCannotBeMovedStaysPendingUntilItCan(t *testing.T) {
 	out := subscribe(t, s, topic)
 	receiveAndAckAll(t, out, append(before, publish(t, publisher, topic, 3)...))
 	eventually(t, healTime, func() bool { return l.contains("WRONGTYPE") }, "the log says so")
-	requireNone(t, out, 3*time.Second) // longer than MinIdle: it is renewed
-	require.Equal(t, int64(1), pendingCount(t, shared, topic, "g"))
-	receiveAndAckAll(t, out, publish(t, publisher, topic, 3))
+	eventually(t, healTime, func() bool { return pendingCount(t, shared, topic, "g") == 1 }, "only it is left")
+	owner := consumers(t, shared, topic, "g")
+	require.Len(t, owner, 1)
+	all := either(t, out, subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 2 * time.Second}), topic))
+	requireNone(t, all, 5*time.Second) // long enough for the other member to take what is not renewed
+	require.Equal(t, id, pendingOf(t, topic, owner[0]))
+	ackUntilSeen(t, all, publish(t, publisher, topic, 3), healTime)
 
 	shared.Do(t, "DEL", dead)
 	eventually(t, healTime, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "it moves when the cause is gone")

@@ -115,6 +115,8 @@ func TestEntryIDThatIsTooSmallFailsAlone(t *testing.T) {
 
 	err = publisher.Publish(topic, msgs[1])
 	require.ErrorIs(t, err, redisstream.ErrNonePublished)
+	require.ErrorAs(t, err, &failed)
+	require.Empty(t, failed.Outcomes[0].EntryID)
 }
 
 func TestRefusedCommandPublishesNothingOfItsBatch(t *testing.T) {
@@ -220,6 +222,12 @@ func TestBatchIsPublishedWithoutTheRightToTransactions(t *testing.T) {
 		publish(t, publisher, "orders", 10)
 	}
 	require.Equal(t, int64(30), length(t, server, "orders"))
+	server.Do(t, "ACL", "SETUSER", "default", "-xadd")
+	err := publisher.Publish("orders", newMessages(2)...)
+	require.ErrorIs(t, err, redisstream.ErrNonePublished)
+	var failed *redisstream.PublishError
+	require.ErrorAs(t, err, &failed)
+	require.Empty(t, failed.Outcomes[0].EntryID)
 }
 
 func TestMaxLenTrims(t *testing.T) {

@@ -324,7 +324,7 @@ func TestNobodyIsRobbedAfterTheServerWasFrozen(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
 	publisher := newPublisher(t, server.Client(t))
-	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 3 * time.Second}
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 3 * time.Second, MaxInFlight: 3} // room to rob
 	var channels []<-chan *message.Message
 	for range 3 {
 		channels = append(channels, subscribe(t, newSubscriber(t, server, config), "orders"))
@@ -348,6 +348,40 @@ func TestNobodyIsRobbedAfterTheServerWasFrozen(t *testing.T) {
 	}
 	requireOnce(t, ackUntilSeen(t, all, publish(t, publisher, "orders", 100), healTime))
 	eventually(t, healTime, func() bool { return pendingCount(t, server, "orders", "g") == 0 }, "all is acked")
+}
+
+// All members lose their connections for longer than MinIdle. Whoever is back
+// first finds that everybody else looks dead.
+func TestNobodyIsRobbedAfterTheServerWasAway(t *testing.T) {
+	t.Parallel()
+	const members = 8
+	topic := newTopic(t)
+	proxy := redistest.NewProxy(t, shared.Addr())
+	publisher := newPublisher(t, shared.Client(t))
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 2 * time.Second, MaxInFlight: 3} // room to rob
+	var channels []<-chan *message.Message
+	for range members {
+		config.Client = shared.Client(t, through(proxy))
+		channels = append(channels, subscribe(t, newSubscriber(t, shared, config), topic))
+	}
+	all := either(t, channels...)
+	for range members {
+		publish(t, publisher, topic, 1)
+	}
+	var held []*message.Message
+	for range members {
+		held = append(held, receive(t, all, healTime))
+	}
+	proxy.Refuse()
+	proxy.Cut()
+	requireNone(t, all, config.MinIdle+time.Second)
+	proxy.Allow()
+	requireNone(t, all, config.MinIdle+2*time.Second)
+	for _, msg := range held {
+		require.NoError(t, msg.Context().Err())
+		require.True(t, msg.Ack())
+	}
+	eventually(t, healTime, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "all is acked")
 }
 
 func TestFanOutGoesOnAfterTheServerWasFrozen(t *testing.T) {
@@ -452,11 +486,13 @@ func TestSubscriptionGoesOnAfterABlackHole(t *testing.T) {
 			proxy := redistest.NewProxy(t, shared.Addr())
 			publisher := newPublisher(t, shared.Client(t))
 			config := redisstream.SubscriberConfig{ConsumerGroup: group, Client: shared.Client(t, through(proxy)), MinIdle: 2 * time.Second}
-			out := subscribe(t, newSubscriber(t, shared, config), topic)
+			s, l := newLoggedSubscriber(t, shared, config)
+			out := subscribe(t, s, topic)
 			receiveAndAckAll(t, out, publish(t, publisher, topic, 5))
 			proxy.Block()
 			uuids := publish(t, publisher, topic, 100)
 			requireNone(t, out, 8*time.Second)
+			require.True(t, l.contains("doing:read"), "it has noticed")
 			proxy.Unblock()
 			requireOnce(t, ackUntilSeen(t, out, uuids, 2*healTime))
 		})
