@@ -74,6 +74,12 @@ func (c *tally) of(who string) int {
 	return c.by[who]
 }
 
+func (c *tally) countOf(payload string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.handOuts[payload]
+}
+
 // requireOnce fails unless the payloads from, …, to-1 and no others were handed
 // out, each once.
 func (c *tally) requireOnce(tb testing.TB, from, to int) {

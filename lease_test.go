@@ -164,7 +164,11 @@ func TestConsumerNameIsUsedByOneSubscriptionAtATime(t *testing.T) {
 	names := consumers(t, shared, topic, "g")
 	require.Contains(t, names, "fixed")
 	require.True(t, strings.HasPrefix(strings.Join(names, " "), "fixed fixed~"), names)
-	<-time.After(shortIdle) // the lease is renewed
+	<-time.After(shortIdle + shortIdle/4) // the right to the name outlives its first term
+	late, lateLog := newLoggedSubscriber(t, shared, config)
+	subscribe(t, late, topic)
+	require.True(t, lateLog.contains("ERROR The configured consumer name is in use"))
+	require.NoError(t, late.Close())
 	require.Empty(t, firstLog.shared.errors)
 
 	require.NoError(t, first.Close())
