@@ -11,6 +11,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
@@ -162,7 +163,8 @@ func TestMessageWithACancelledContextIsNotSent(t *testing.T) {
 func TestPublishingToAServerThatIsDownPublishesNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	publisher := newPublisher(t, server.Client(t))
+	one := func(o *rueidis.ClientOption) { o.PipelineMultiplex = -1 } // of several connections, each has to find out
+	publisher := newPublisher(t, server.Client(t, one))
 	publish(t, publisher, "orders", 1)
 	server.Kill(t)
 	for _, n := range []int{1, 3} {
