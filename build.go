@@ -170,6 +170,7 @@ func (s *Subscriber) takeName(ctx context.Context, sub *subscription, ms *member
 		sub.log.Error("No right to reserve the configured consumer name, working under another one", err, watermill.LogFields{"consumer": lease.name})
 	case held:
 		ms.lease, ms.member.consumer, ms.member.unseen = lease, lease.name, 0
+		ms.member.confirmName = ms.confirmName
 		return nil
 	}
 	ms.member.consumer = lease.substitute()

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -36,20 +37,51 @@ type nameLease struct {
 	name   string // the configured one
 	ttl    time.Duration
 	log    logger
+
+	mu      sync.Mutex // protects the following fields
+	renewed time.Time
+	lost    bool
 }
 
 // hold takes or renews the lease, and reports whether we may use the name.
 func (l *nameLease) hold(ctx context.Context) (bool, error) {
+	sent := time.Now()
 	holder, err := l.stream.Hold(ctx, l.key, l.token, strconv.FormatInt(l.ttl.Milliseconds(), 10))
 	if err != nil {
 		return false, err
 	}
-	if holder != "" {
+	if holder == "" {
+		l.mu.Lock()
+		l.renewed = sent
+		l.mu.Unlock()
+	} else {
 		l.log.Error("The configured consumer name is in use, working under another one", nil, watermill.LogFields{
 			"consumer": l.name, "held_by": holder,
 		})
 	}
 	return holder == "", nil
+}
+
+// doubtful reports whether somebody else may have the name by now.
+func (l *nameLease) doubtful() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.lost && time.Since(l.renewed) > l.ttl*2/3
+}
+
+// lose gives the name up, and reports false if that was done before.
+func (l *nameLease) lose() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.lost
+	l.lost = true
+	return !before
+}
+
+func (l *nameLease) isLost() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
 }
 
 // substitute is the name to use without the lease.
@@ -58,7 +90,7 @@ func (l *nameLease) substitute() string { return l.name + "~" + randomHex(5) }
 // run renews the lease until ctx ends, or somebody else has it.
 func (l *nameLease) run(ctx context.Context, m *member, lost func()) {
 	t := trouble{log: l.log, doing: "renew the right to the consumer's name"}
-	for pause(ctx, l.ttl/6) {
+	for pause(ctx, l.ttl/6) && !l.isLost() {
 		held, err := askOnce(ctx, m, l.hold)
 		switch {
 		case err != nil:

@@ -144,6 +144,9 @@ func (s *groupSource) look() { s.unseen.Store(true) }
 
 // read implements source.
 func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error {
+	if err := s.member.checkName(ctx); err != nil {
+		return err
+	}
 	epoch := s.member.currentEpoch()
 	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, NoAck: s.noAck}
 	sent := time.Now()

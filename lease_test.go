@@ -227,6 +227,48 @@ func TestConsumerNameKeepsItsBacklogAfterAKill(t *testing.T) {
 	}
 }
 
+func TestPausedConsumerHandsOutNothingThatTheNextWithItsNameTook(t *testing.T) {
+	t.Parallel()
+	const acked, total, taken = 1000, 1300, 8
+	topic := newTopic(t)
+	publish(t, newPublisher(t, shared.Client(t)), topic, total)
+	cmd, lines := helper{
+		addr: shared.Addr(), topic: topic, group: "g", minIdle: shortIdle, acks: acked, hold: time.Second, consumer: "fixed",
+	}.start(t)
+	for range acked + 1 {
+		<-lines
+	}
+	eventually(t, 700*time.Millisecond, func() bool { return pendingCount(t, shared, topic, "g") > taken }, "the buffer is full")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	lease := "{" + topic + "}:consumer:g:fixed"
+	eventually(t, 2*shortIdle, func() bool { return shared.Do(t, "EXISTS", lease) == int64(0) }, "the right to the name expires")
+
+	s, log := newLoggedSubscriber(t, shared, redisstream.SubscriberConfig{
+		ConsumerGroup: "g", Consumer: "fixed", MinIdle: shortIdle, MaxInFlight: taken,
+	})
+	out := subscribe(t, s, topic)
+	require.Empty(t, log.shared.errors)
+	held := map[string]*message.Message{}
+	for range taken {
+		msg := receive(t, out, 5*time.Second)
+		held[string(msg.Payload)] = msg
+	}
+	require.Contains(t, held, strconv.Itoa(acked+1))
+	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	requireNone(t, out, 3*time.Second) // the other one is at work
+	require.NoError(t, cmd.Process.Kill())
+	for line := range lines {
+		payload, _, _ := strings.Cut(line, " ")
+		require.NotContains(t, held, payload)
+	}
+	for payload, msg := range held {
+		if payload != strconv.Itoa(acked) { // which the other one acked at last
+			require.NoError(t, msg.Context().Err())
+		}
+		require.True(t, msg.Ack())
+	}
+}
+
 func TestAckDuringTheEndReachesRedis(t *testing.T) {
 	t.Parallel()
 	const total, lanes = 1000, 4

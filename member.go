@@ -22,6 +22,10 @@ type member struct {
 	markKey string // see restore
 	unseen  int    // see xstream.Farewell
 
+	// confirmName makes sure that the consumer's name is still ours; nil when
+	// nobody else can have it.
+	confirmName func(ctx context.Context) error
+
 	restoring chan struct{} // one token: who has it restores the group
 
 	mu       sync.Mutex // protects the following fields
@@ -46,6 +50,14 @@ func (m *member) rename(consumer string) {
 	m.consumer = consumer
 }
 
+// checkName makes sure that nothing is done under a name that somebody else has.
+func (m *member) checkName(ctx context.Context) error {
+	if m.confirmName == nil {
+		return nil
+	}
+	return m.confirmName(ctx)
+}
+
 // timeout bounds a command that is not a blocking read. Three renewals have to
 // fit between the time an entry is due and the time others may take it.
 func (m *member) timeout() time.Duration {
@@ -55,6 +67,10 @@ func (m *member) timeout() time.Duration {
 // ask runs a command of a member with a time-out, notes how it went, and
 // restores a group that is gone.
 func ask[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
+	if err := m.checkName(ctx); err != nil {
+		var none T
+		return none, err
+	}
 	epoch := m.currentEpoch()
 	reply, err := askOnce(ctx, m, command)
 	if err == nil || xstream.Classify(err) != xstream.NoGroup {

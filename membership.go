@@ -110,6 +110,9 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 			return false
 		}
 	}
+	if m.member.checkName(ctx) != nil {
+		return false
+	}
 	f := m.farewell()
 	removed, err := askOnce(ctx, m.member, func(ctx context.Context) (bool, error) {
 		return m.member.group.Leave(ctx, m.member.name(), f)
@@ -145,9 +148,29 @@ func (m *membership) farewell() xstream.Farewell {
 	return f
 }
 
+// confirmName asks whether the configured name is still ours when that is in
+// doubt. After a pause of the process, another one may work under it: then what
+// we took for ours is pending for that one.
+func (m *membership) confirmName(ctx context.Context) error {
+	if !m.lease.doubtful() {
+		return nil
+	}
+	held, err := askOnce(ctx, m.member, m.lease.hold)
+	if err != nil && xstream.Classify(err) == xstream.Transient {
+		return err
+	}
+	if err == nil && !held {
+		m.loseName()
+	}
+	return nil
+}
+
 // loseName goes on under another name: what was ours under the old one belongs
 // to whoever has it now.
 func (m *membership) loseName() {
+	if !m.lease.lose() {
+		return
+	}
 	m.member.rename(m.lease.substitute())
 	for _, e := range m.member.ledger.all() {
 		m.member.lost(e, ErrLeaseLost)
