@@ -29,6 +29,9 @@ func Classify(err error) Class {
 	if !errors.As(err, &reply) {
 		return Transient
 	}
+	if isNoKey(err) || reply.IsNil() { // XINFO has no NOGROUP for a stream, nor for one group of many
+		return NoGroup
+	}
 	code, _, _ := strings.Cut(reply.Error(), " ")
 	switch code {
 	case "NOGROUP":

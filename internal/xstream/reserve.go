@@ -42,7 +42,7 @@ var reserved = struct { //nolint:gochecknoglobals // see above
 // Reserve books a connection for blocking reads, one of at most limit, and a
 // stream's key prefix ("" = none), until free is called.
 func Reserve(s Stream, prefix string, limit int) (free func(), err error) {
-	if !reflect.TypeOf(s.Client).Comparable() {
+	if !reflect.ValueOf(s.Client).Comparable() {
 		return func() {}, nil // somebody's wrapper, which can't be recognised
 	}
 	reserved.mu.Lock()

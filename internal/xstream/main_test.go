@@ -1,0 +1,33 @@
+package xstream
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
+)
+
+// shared is a server for tests that neither stop it nor empty it. Each uses keys
+// of its own.
+var shared *redistest.Server
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	server, err := redistest.Run()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	shared = server
+	code := m.Run()
+	server.Stop()
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
