@@ -92,7 +92,7 @@ func (c *claimer) offering() bool {
 	return len(c.offers) > 0
 }
 
-// run sweeps until ctx ends: every one to two seconds, sooner when a consumer is
+// run sweeps until ctx ends: every second or two, sooner when a consumer is
 // about to count as gone, and at once when all that was found has been taken.
 func (c *claimer) run(ctx context.Context) {
 	t := trouble{log: c.log, doing: "look for entries to claim"}
@@ -134,11 +134,15 @@ func (c *claimer) hand(ctx context.Context) {
 	}
 }
 
+// sweepMost is the longest time between two sweeps: released entries are taken
+// over within two seconds, the sweep itself included.
+const sweepMost = 1800 * time.Millisecond
+
 // interval is the time to the next sweep. With a short MinIdle it has to be
 // shorter still, or a server that was frozen for long enough to make everybody
 // look silent could go unnoticed between two sweeps.
 func (c *claimer) interval() time.Duration {
-	most := min(2*time.Second, c.member.minIdle/4)
+	most := min(sweepMost, c.member.minIdle/4)
 	d := jitter(most)
 	if c.empty >= 3 {
 		d = most

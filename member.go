@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -264,7 +265,7 @@ func (m *member) restoreNow(ctx context.Context) error {
 	m.log.Info("Consumer group was gone and has been created again", watermill.LogFields{
 		"start": floor.String(), "held": len(held), "registered": len(restored.Mine),
 	})
-	m.reconcile(held, restored.Mine, sent)
+	m.reconcile(held, restored, sent)
 	return nil
 }
 
@@ -280,19 +281,18 @@ func (m *member) floor(held []*entry) xstream.ID {
 
 // reconcile drops what could not be registered in the new group: its entry is
 // gone, or was handed to somebody else.
-func (m *member) reconcile(held []*entry, mine []string, sent time.Time) {
-	registered := make(map[string]bool, len(mine))
-	for _, id := range mine {
-		registered[id] = true
-	}
+func (m *member) reconcile(held []*entry, r xstream.Restored, sent time.Time) {
 	var missing []string
 	for _, e := range held {
-		if registered[e.id] {
+		switch {
+		case slices.Contains(r.Mine, e.id):
 			m.ledger.confirm(e, sent)
-			continue
+		case slices.Contains(r.Theirs, e.id):
+			m.lost(e, ErrLeaseLost)
+		default:
+			missing = append(missing, e.id)
+			m.ledger.lose(e)
 		}
-		missing = append(missing, e.id)
-		m.ledger.lose(e)
 	}
 	m.gone(missing...)
 }

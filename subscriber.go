@@ -183,16 +183,17 @@ func (s *Subscriber) createGroup(ctx context.Context, group xstream.Group) error
 	return group.Create(ctx, start)
 }
 
-// position is where a subscription without a group begins, as an ID.
+// position is where a subscription without a group begins, as an ID. It asks
+// Redis in any case: what can never work should fail here.
 func (s *Subscriber) position(ctx context.Context, stream xstream.Stream) (xstream.ID, error) {
+	last, _, err := stream.LastID(ctx)
 	switch s.config.Start.kind {
 	case startNewest:
-		last, _, err := stream.LastID(ctx)
 		return last, err
 	case startAfter:
-		return s.config.Start.after, nil
+		return s.config.Start.after, err
 	default:
-		return xstream.ID{}, nil
+		return xstream.ID{}, err
 	}
 }
 

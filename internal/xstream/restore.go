@@ -17,8 +17,9 @@ type Restoration struct {
 
 // Restored is what came of a Restoration.
 type Restored struct {
-	Mark string   // of whoever created the group
-	Mine []string // the entries that are the consumer's in the new group
+	Mark   string   // of whoever created the group
+	Mine   []string // the entries that are the consumer's in the new group
+	Theirs []string // those that another consumer has there; the rest no longer exist
 }
 
 // Restore creates the group, unless somebody else has, and registers the
@@ -34,7 +35,7 @@ func (g Group) Restore(ctx context.Context, r Restoration) (Restored, error) {
 		if err != nil {
 			return out, err
 		}
-		if len(reply) != 2 {
+		if len(reply) != 3 {
 			return out, errShort
 		}
 		if out.Mark, err = reply[0].ToString(); err != nil {
@@ -44,7 +45,11 @@ func (g Group) Restore(ctx context.Context, r Restoration) (Restored, error) {
 		if err != nil {
 			return out, err
 		}
-		out.Mine = append(out.Mine, mine...)
+		theirs, err := reply[2].AsStrSlice()
+		if err != nil {
+			return out, err
+		}
+		out.Mine, out.Theirs = append(out.Mine, mine...), append(out.Theirs, theirs...)
 		if len(rest) == 0 {
 			return out, nil
 		}

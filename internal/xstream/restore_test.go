@@ -70,7 +70,7 @@ func TestRestoreAfterSomebodyElseDid(t *testing.T) {
 		Consumer: "second", Start: "0-0", Mark: markOf(t, g), Token: "second", Entries: recounts(3, id(2), id(3)),
 	})
 	require.NoError(t, err)
-	require.Equal(t, Restored{Mark: "first", Mine: []string{id(3)}}, restored, "the entry of another stays there")
+	require.Equal(t, Restored{Mark: "first", Mine: []string{id(3)}, Theirs: []string{id(2)}}, restored, "the entry of another stays there")
 	require.Equal(t, map[string]string{id(1): "first 2", id(2): "first 2", id(3): "second 3"}, ownersOf(t, g))
 	position, err := g.Position(t.Context())
 	require.NoError(t, err)

@@ -126,7 +126,7 @@ return {n, 1}`)
 //	KEYS[1] stream   KEYS[2] mark
 //	ARGV[1] group    ARGV[2] consumer   ARGV[3] start   ARGV[4] new mark
 //	ARGV[5], [6]… ID, deliveries
-//	reply   {mark, the IDs that belong to the consumer now}
+//	reply   {mark, IDs that belong to the consumer now, IDs that others have}
 //
 // The mark tells other members that the group is not the one they knew: a
 // member that was not reading when the group went would otherwise take what it
@@ -138,15 +138,17 @@ if not created.err then
 elseif not string.find(created.err, 'BUSYGROUP') then
   return created
 end
-local mine = {}
+local mine, theirs = {}, {}
 for i = 5, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
   if not p or p[2] == ARGV[2] then
     local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')[1]
     if ok then mine[#mine + 1] = ok end
+  else
+    theirs[#theirs + 1] = ARGV[i]
   end
 end
-return {redis.call('GET', KEYS[2]) or '', mine}`)
+return {redis.call('GET', KEYS[2]) or '', mine, theirs}`)
 
 // bury moves an entry to the group's dead letters. The add comes before the
 // ack: a script that fails half-way is not rolled back, and this half only
