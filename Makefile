@@ -72,9 +72,9 @@ cover: server ## Write cover.out and print the coverage of the library
 	@go tool cover -func=cover.out | tail -n 1
 
 .PHONY: examples $(EXAMPLES)
-examples: $(EXAMPLES) ## Vet and build every example
+examples: $(EXAMPLES) ## Vet and run every example, on the server that it brings along
 $(EXAMPLES):
-	cd $@ && go vet ./... && go build -o /dev/null ./...
+	cd $@ && go vet ./... && REDIS_URL= timeout 60 go run .
 
 LINTS := $(MODULES:%=lint/%)
 .PHONY: lint $(LINTS)
