@@ -262,7 +262,7 @@ func TestPausedConsumerHandsOutNothingThatTheNextWithItsNameTook(t *testing.T) {
 		require.NotContains(t, held, payload)
 	}
 	for payload, msg := range held {
-		if payload != strconv.Itoa(acked) { // which the other one acked at last
+		if n, _ := strconv.Atoi(payload); n > acked { // the others it had done, and their acks are in order
 			require.NoError(t, msg.Context().Err())
 		}
 		require.True(t, msg.Ack())
