@@ -62,7 +62,11 @@ func run(ctx context.Context) error {
 		defer l.subscriber.Close() //nolint:errcheck,revive // a second Close, for returns before the first
 	}
 
-	err = publish(client, topic, logger)
+	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, logger)
+	if err != nil {
+		return err
+	}
+	err = publish(publisher, topic)
 	wait(ctx, listeners)
 	for _, l := range listeners {
 		err = errors.Join(err, l.subscriber.Close())
@@ -103,11 +107,7 @@ func (l *listener) listen(ctx context.Context, client rueidis.Client, topic stri
 	return nil
 }
 
-func publish(client rueidis.Client, topic string, logger watermill.LoggerAdapter) error {
-	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, logger)
-	if err != nil {
-		return err
-	}
+func publish(publisher message.Publisher, topic string) error {
 	for n := 1; n <= messages; n++ {
 		if err := publisher.Publish(topic, message.NewMessage(watermill.NewUUID(), fmt.Append(nil, n))); err != nil {
 			return err
