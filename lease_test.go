@@ -188,7 +188,11 @@ func TestConsumerNameKeepsItsBacklogAfterAKill(t *testing.T) {
 	for range acked + 1 {
 		<-lines
 	}
-	eventually(t, 900*time.Millisecond, func() bool { return pendingCount(t, shared, topic, "g") > 10 }, "the buffer is full")
+	ids := entryIDs(t, shared, topic)
+	eventually(t, 900*time.Millisecond, func() bool {
+		pending := pendingEntries(t, shared, topic, "g")
+		return len(pending) > 10 && pending[0].id == ids[acked]
+	}, "the buffer is full and the acks have reached Redis")
 	require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
 	backlog := len(pendingEntries(t, shared, topic, "g", "fixed"))
 	lease := "{" + topic + "}:consumer:g:fixed"
@@ -199,7 +203,7 @@ func TestConsumerNameKeepsItsBacklogAfterAKill(t *testing.T) {
 	out := subscribe(t, s, topic)
 	require.Empty(t, log.shared.errors)
 	first := receive(t, out, 5*time.Second)
-	ids, index := entryIDs(t, shared, topic), map[string]int{}
+	index := map[string]int{}
 	for i, id := range ids {
 		index[id] = i
 	}
