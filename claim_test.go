@@ -132,7 +132,7 @@ func pendingEntries(tb testing.TB, server *redistest.Server, topic, group string
 	var out []pendingEntry
 	for _, item := range server.Do(tb, args...).([]any) {
 		f := item.([]any)
-		out = append(out, pendingEntry{f[0].(string), f[1].(string), time.Duration(f[2].(int64)) * time.Millisecond, f[3].(int64)})
+		out = append(out, pendingEntry{f[0].(string), f[1].(string), time.Duration(f[2].(int64) * int64(time.Millisecond)), f[3].(int64)})
 	}
 	return out
 }

@@ -1,7 +1,7 @@
 package redisstream_test
 
 import (
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -11,7 +11,7 @@ import (
 )
 
 // malformed are entries that are no messages, by what is wrong with them.
-var malformed = map[string][]string{ //nolint:gochecknoglobals // a table
+var malformed = map[string][]string{
 	"no UUID":            {"b", "1", "a", "\x00\xff\r\n", "b", "2", "", "empty name", "payload", ""},
 	"corrupt metadata":   {redisstream.UUIDField, "u", "metadata", "\xc1\x00\xff", "payload", "p", "extra", "x"},
 	"metadata no map":    {redisstream.UUIDField, "u", "metadata", "\xa3abc", "payload", "p"},
@@ -115,7 +115,7 @@ func TestCompetingMembersMakeOneDeadLetterOfAnEntry(t *testing.T) {
 	var uuids []string
 	for i := range 100 {
 		if i%5 == 0 {
-			addRaw(t, topic, []string{"n", fmt.Sprint(i)})
+			addRaw(t, topic, []string{"n", strconv.Itoa(i)})
 		}
 		uuids = append(uuids, publish(t, publisher, topic, 1)...)
 	}

@@ -1,6 +1,7 @@
 package redisstream_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func TestStartPosition(t *testing.T) {
 				addAt(t, topic, old...)
 				out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: group, Start: c.start}), topic)
 				addAt(t, topic, "4000-0")
-				require.Equal(t, append(c.want[:len(c.want):len(c.want)], "4000-0"), receiveAndAck(t, out, len(c.want)+1, healTime))
+				require.Equal(t, append(slices.Clip(c.want), "4000-0"), receiveAndAck(t, out, len(c.want)+1, healTime))
 			})
 		})
 	}

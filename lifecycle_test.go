@@ -2,7 +2,6 @@ package redisstream_test
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"sync"
 	"testing"
@@ -157,7 +156,7 @@ func TestTwoTopicsWithTheSameKeysAreRefusedOnOneClient(t *testing.T) {
 	require.Equal(t, "topic", bad.Field)
 	subscribe(t, second, topic) // the same topic is no trouble
 	cancel()
-	for range out { //nolint:revive // until it is closed
+	for range out {
 	}
 	require.ErrorAs(t, subscribeError(first, t.Context(), "{"+topic+"}")(), &bad, "the other subscription still uses them")
 	require.NoError(t, second.Close())
@@ -166,8 +165,8 @@ func TestTwoTopicsWithTheSameKeysAreRefusedOnOneClient(t *testing.T) {
 
 // This test is not parallel: it counts the goroutines of the process.
 func TestSubscriptionsLeaveNothingBehind(t *testing.T) { //nolint:paralleltest // see above
-	for _, group := range []string{"", "g"} {
-		t.Run("group="+group, func(t *testing.T) { //nolint:paralleltest // see above
+	for _, group := range []string{"", "g"} { //nolint:paralleltest // see above
+		t.Run("group="+group, func(t *testing.T) {
 			server := redistest.Start(t)
 			client := server.Client(t, func(o *rueidis.ClientOption) { o.PipelineMultiplex = -1 }) // others are opened at any time
 			s := newSubscriber(t, server, redisstream.SubscriberConfig{ConsumerGroup: group, Client: client})
@@ -256,7 +255,7 @@ type predicament struct {
 	bring func(tb testing.TB, server *redistest.Server, out <-chan *message.Message)
 }
 
-var predicaments = []predicament{ //nolint:gochecknoglobals // a table
+var predicaments = []predicament{
 	{"nobody reads", func(testing.TB, *redistest.Server, <-chan *message.Message) {}},
 	{"a handler hangs", func(tb testing.TB, _ *redistest.Server, out <-chan *message.Message) {
 		tb.Helper()
@@ -490,7 +489,7 @@ func TestSubscribeIsRefusedWhenNoBlockingConnectionIsLeft(t *testing.T) {
 			require.Contains(t, err.Error(), "BlockingPoolSize")
 		}
 		cancel()
-		for range first { //nolint:revive // until it is closed
+		for range first {
 		}
 		out := subscribe(t, s, topic)
 		if group == "" {
@@ -508,7 +507,7 @@ func TestFailedSubscribeGivesItsConnectionBack(t *testing.T) {
 	client := shared.Client(t, func(o *rueidis.ClientOption) { o.BlockingPoolSize = 10 })
 	s := newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", Client: client, BlockingPoolSize: 10})
 	for i := range 5 {
-		require.ErrorContains(t, subscribeError(s, t.Context(), topic)(), "WRONGTYPE", fmt.Sprint(i))
+		require.ErrorContains(t, subscribeError(s, t.Context(), topic)(), "WRONGTYPE", strconv.Itoa(i))
 	}
 	shared.Do(t, "DEL", topic)
 	subscribe(t, s, topic)

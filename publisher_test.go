@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -183,7 +184,7 @@ func TestPublishingToAServerThatIsDownPublishesNothing(t *testing.T) {
 func TestConnectionCutWhileTheServerIsFrozenLeavesTheOutcomeUnknown(t *testing.T) {
 	t.Parallel()
 	for _, n := range []int{1, 3} {
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
 			proxy := redistest.NewProxy(t, server.Addr())
@@ -265,8 +266,8 @@ func TestCloseWaitsForCallsOfPublish(t *testing.T) {
 	}
 	go func() { closed <- publisher.Close() }()
 	select {
-	case <-closed:
-		require.FailNow(t, "Close has not waited")
+	case err := <-closed:
+		require.FailNow(t, "Close has not waited", err)
 	case <-time.After(500 * time.Millisecond):
 	}
 	server.Resume(t)
