@@ -118,6 +118,7 @@ const (
 	defaultCloseTimeout     = 10 * time.Second
 	defaultConsumerTimeout  = 10 * time.Minute
 	maxCloseTimeout         = 10 * time.Minute
+	maxDuration             = time.Duration(math.MaxInt64 / 4) // multiples of it are still times
 	minMinIdle              = time.Second
 	maxMaxInFlight          = 1 << 16
 	sparedBlockingPool      = 8 // left to the user's own blocking commands
@@ -183,15 +184,12 @@ func (c SubscriberConfig) validate() error {
 	if c.MaxInFlight < 1 || c.MaxInFlight > maxMaxInFlight {
 		bad("MaxInFlight", c.MaxInFlight, fmt.Sprintf("must be from 1 to %d", maxMaxInFlight))
 	}
-	if c.Start.bad != "" {
+	if c.Start.kind == startInvalid {
 		bad("Start", c.Start.bad, `must be an entry ID such as "1526919030474-55"`)
 	}
-	inRange(bad, "MinIdle", c.MinIdle, minMinIdle)
-	inRange(bad, "CloseTimeout", c.CloseTimeout, time.Millisecond)
-	inRange(bad, "ConsumerTimeout", c.ConsumerTimeout, c.MinIdle)
-	if c.CloseTimeout > maxCloseTimeout {
-		bad("CloseTimeout", c.CloseTimeout, fmt.Sprintf("must be at most %v", maxCloseTimeout))
-	}
+	inRange(bad, "MinIdle", c.MinIdle, minMinIdle, maxDuration)
+	inRange(bad, "CloseTimeout", c.CloseTimeout, time.Millisecond, maxCloseTimeout)
+	inRange(bad, "ConsumerTimeout", c.ConsumerTimeout, c.MinIdle, maxDuration)
 	if c.BlockingPoolSize <= sparedBlockingPool {
 		bad("BlockingPoolSize", c.BlockingPoolSize, fmt.Sprintf("must be greater than %d, and what Client was made with", sparedBlockingPool))
 	}
@@ -214,9 +212,12 @@ func (c SubscriberConfig) needsGroup(bad func(field string, value any, reason st
 	}
 }
 
-func inRange(bad func(field string, value any, reason string), field string, d, least time.Duration) {
-	if d < least || d > math.MaxInt64/4 {
+func inRange(bad func(field string, value any, reason string), field string, d, least, most time.Duration) {
+	switch {
+	case d < least:
 		bad(field, d, fmt.Sprintf("must be at least %v", least))
+	case d > most:
+		bad(field, d, fmt.Sprintf("must be at most %v", most))
 	}
 }
 

@@ -299,6 +299,7 @@ func (l *ledger) lose(e *entry) *delivery {
 	delete(l.held, e.ID)
 	if e.state == undecodable {
 		l.unconfirmed--
+		wake(l.filled)
 	}
 	e.state = lost
 	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })

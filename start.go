@@ -13,7 +13,7 @@ import (
 type StartPosition struct {
 	kind  startKind
 	after xstream.ID
-	bad   string
+	bad   string // what is no ID
 }
 
 type startKind uint8
@@ -23,6 +23,7 @@ const (
 	startOldest
 	startNewest
 	startAfter
+	startInvalid
 )
 
 // StartOldest begins with the oldest entry that the stream still holds.
@@ -38,7 +39,7 @@ func StartNewest() StartPosition { return StartPosition{kind: startNewest} }
 func StartAfterID(id string) StartPosition {
 	after, err := xstream.ParseID(id)
 	if err != nil {
-		return StartPosition{kind: startAfter, bad: id}
+		return StartPosition{kind: startInvalid, bad: id}
 	}
 	return StartPosition{kind: startAfter, after: after}
 }
@@ -55,10 +56,9 @@ func (p StartPosition) String() string {
 		return "oldest"
 	case startNewest:
 		return "newest"
+	case startInvalid:
+		return p.bad
 	case startAfter:
-		if p.bad != "" {
-			return p.bad
-		}
 		return fmt.Sprintf("after %v", p.after)
 	default:
 		return "default"
