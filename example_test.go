@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
+	"testing"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/rueidis"
+	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
 )
@@ -135,4 +139,23 @@ func check(err error) {
 	if err != nil {
 		panic(err) //nolint:forbidigo // an example has no other way to fail
 	}
+}
+
+func TestReadmeHasTheExample(t *testing.T) {
+	t.Parallel()
+	between := func(file, begin, end string) string {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		_, rest, ok := strings.Cut(string(text), begin)
+		require.True(t, ok, "%s has no %q", file, begin)
+		block, _, ok := strings.Cut(rest, end)
+		require.True(t, ok, "%s has no %q", file, end)
+		return block
+	}
+	example := between("example_test.go", "func Example() {\n", "\t// Output:")
+	example = strings.ReplaceAll("\n"+example, "\n\t", "\n")
+	example = strings.Replace(example, "shared.Addr()", `"localhost:6379"`, 1)
+	readme := between("README.md", "```go", "```")
+	require.Equal(t, example, readme)
+	require.LessOrEqual(t, strings.Count(readme, "\n"), 25)
 }
