@@ -190,6 +190,7 @@ func TestLedgerLosesWhatIsNotOurs(t *testing.T) {
 	require.Equal(t, 0, l.inFlight)
 	require.Equal(t, 1, l.unconfirmed)
 	l.forget([]*entry{flying})
+	require.Nil(t, l.lose(flying))
 	require.True(t, l.holds(again.ID), "it is another one")
 
 	require.Nil(t, l.lose(again))
@@ -301,7 +302,7 @@ func TestLedgerPausesWhileTooMuchIsUnconfirmed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				l := filledLedger(1, maxUnconfirmed+1)
+				l := filledLedger(3, maxUnconfirmed+1)
 				var e *entry
 				for range maxUnconfirmed {
 					e = l.take()
@@ -364,7 +365,7 @@ func TestLedgerRoomWakesUp(t *testing.T) {
 	t.Parallel()
 	for name, wakeUp := range map[string]func(l *ledger, flying *entry){
 		"settle":   func(l *ledger, e *entry) { l.settle(e, acked) },
-		"unbuffer": func(l *ledger, _ *entry) { l.settle(l.take(), acked); l.unbuffer() },
+		"unbuffer": func(l *ledger, _ *entry) { l.unbuffer() },
 		"lose":     func(l *ledger, _ *entry) { l.lose(l.buffer[0]) },
 	} {
 		t.Run(name, func(t *testing.T) {
