@@ -99,6 +99,7 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		ledger:    sub.ledger,
 		health:    newHealth(slowAnswer(s.config.MinIdle)),
 		minIdle:   s.config.MinIdle,
+		prefix:    prefix,
 		dead:      xstream.DeadLetters(prefix, s.config.ConsumerGroup),
 		markKey:   xstream.GroupMark(prefix, s.config.ConsumerGroup),
 		consumer:  randomName(),
@@ -135,6 +136,11 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 func (s *Subscriber) enter(ctx context.Context, m *member) error {
 	if err := s.createGroup(ctx, m.group); err != nil {
 		return err
+	}
+	if !s.config.AtMostOnce {
+		if err := m.group.Probe(ctx, m.prefix); err != nil {
+			return err
+		}
 	}
 	if _, err := m.group.Touch(ctx, m.consumer, []xstream.Recount{{ID: "0-1"}}); err != nil {
 		return err

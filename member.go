@@ -19,6 +19,7 @@ type member struct {
 	health  *health
 	log     logger
 	minIdle time.Duration
+	prefix  string // of the keys that belong to the topic
 	dead    string // stream of dead letters
 	markKey string // see restore
 	unseen  int    // see xstream.Farewell

@@ -33,12 +33,20 @@ type Conn struct {
 // an error.
 func Dial(ctx context.Context, s Stream) (*Conn, error) {
 	dedicated, _ := s.Client.Dedicate()
+	c := &Conn{stream: s, dedicated: dedicated}
 	id, err := dedicated.Do(ctx, dedicated.B().ClientId().Build().SetSlot(s.Key)).AsInt64()
+	if err == nil {
+		// The right to know the ID is not the right to unblock; nothing blocks yet.
+		c.clientID = id
+		if err = c.Unblock(ctx); err != nil {
+			c.clientID = 0
+		}
+	}
 	if err != nil && !IsReply(err) {
 		dedicated.Close()
 		return nil, err
 	}
-	return &Conn{stream: s, dedicated: dedicated, clientID: id}, nil
+	return c, nil
 }
 
 // CanUnblock reports whether a blocked read can be ended through the server.

@@ -24,10 +24,16 @@ func (s Stream) LastID(ctx context.Context) (last ID, exists bool, err error) {
 		}
 		return ID{}, false, err
 	}
-	raw := info["last-generated-id"]
+	raw, ok := info["last-generated-id"]
+	if !ok {
+		return ID{}, false, errShort
+	}
 	id, err := raw.ToString()
 	if err != nil {
 		return ID{}, false, err
+	}
+	if id == "" { // miniredis' word for a stream that never had an entry
+		return ID{}, true, nil
 	}
 	last, err = ParseID(id)
 	return last, true, err
