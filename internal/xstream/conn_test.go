@@ -184,16 +184,18 @@ func TestUnblockEndsARead(t *testing.T) {
 
 func TestDialWithoutTheRightToUnblock(t *testing.T) {
 	t.Parallel()
-	server := redistest.Start(t)
-	server.Do(t, "ACL", "SETUSER", "limited", "on", ">secret", "~*", "+@all", "-client")
-	s := newStream(t, server, func(o *rueidis.ClientOption) { o.Username, o.Password = "limited", "secret" })
-	conn := connect(t, s)
-	require.False(t, conn.CanUnblock())
-	require.NoError(t, conn.Unblock(t.Context()))
-	add(t, s, 1, 1)
-	entries, err := conn.Read(t.Context(), ID{}, 1, time.Second)
-	require.NoError(t, err)
-	require.Len(t, entries, 1)
+	for _, denied := range []string{"-client", "-client|id", "-client|unblock"} {
+		server := redistest.Start(t)
+		server.Do(t, "ACL", "SETUSER", "limited", "on", ">secret", "~*", "+@all", denied)
+		s := newStream(t, server, func(o *rueidis.ClientOption) { o.Username, o.Password = "limited", "secret" })
+		conn := connect(t, s)
+		require.False(t, conn.CanUnblock(), denied)
+		require.NoError(t, conn.Unblock(t.Context()))
+		add(t, s, 1, 1)
+		entries, err := conn.Read(t.Context(), ID{}, 1, time.Second)
+		require.NoError(t, err)
+		require.Len(t, entries, 1)
+	}
 }
 
 func TestDialWithoutAServer(t *testing.T) {

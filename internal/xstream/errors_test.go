@@ -226,7 +226,10 @@ func TestMalformedReplies(t *testing.T) {
 
 func TestMalformedRepliesToRestore(t *testing.T) {
 	t.Parallel()
-	for _, reply := range []string{text("x"), array(), array(text("m")), array(number(1), array()), array(text("m"), text("x"))} {
+	for _, reply := range []string{
+		text("x"), array(), array(text("m")), array(text("m"), array()),
+		array(number(1), array(), array()), array(text("m"), text("x"), array()), array(text("m"), array(), text("x")),
+	} {
 		g := Group{Stream: Stream{Client: mock(t, reply), Key: "k"}, Name: "g"}
 		_, err := g.Restore(t.Context(), Restoration{Consumer: "me", Start: "0-0", Mark: "m", Token: "t"})
 		require.Error(t, err, reply)

@@ -209,3 +209,11 @@ func TestLastID(t *testing.T) {
 		})
 	}
 }
+
+func TestLastIDOfAnEmptyWord(t *testing.T) {
+	t.Parallel()
+	last, exists, err := Stream{Client: mock(t, bulks("last-generated-id", "")), Key: "k"}.LastID(t.Context())
+	require.NoError(t, err)
+	require.True(t, exists)
+	require.Zero(t, last)
+}
