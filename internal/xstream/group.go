@@ -147,8 +147,7 @@ func (g Group) Bury(ctx context.Context, dead, consumer, id string, fields []str
 	return n == 1, err
 }
 
-// leavePage is the most that one Leave call moves: what a subscription can hold
-// fits into it. One page takes some milliseconds, at the end of a subscription
+// leavePage is the most that one script call of Leave moves. One page takes some milliseconds, at the end of a subscription
 // only.
 const leavePage = 2000
 
@@ -167,7 +166,7 @@ type Farewell struct {
 // Leave releases everything that is pending for the consumer and removes the
 // consumer when nothing is left.
 func (g Group) Leave(ctx context.Context, consumer string, f Farewell) (removed bool, err error) {
-	args := recountArgs(f.Known, g.Name, consumer, strconv.Itoa(f.Unseen), strconv.Itoa(leavePage))
+	args := recountArgs(f.Known, g.Name, consumer, strconv.Itoa(f.Unseen), strconv.Itoa(leavePage+len(f.Unsure)))
 	for _, id := range f.Unsure {
 		args = append(args, id, "keep")
 	}

@@ -1,0 +1,110 @@
+package redisstream
+
+import (
+	"context"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// How the claimer looks at what other consumers hold.
+
+// settled is how long Redis has to be well before anything is claimed: long
+// enough for the living to renew what an outage made look idle.
+func (c *claimer) settled() time.Duration { return c.member.minIdle/3 + time.Second }
+
+// lookAtOthers offers the entries of consumers that have been silent for too
+// long.
+func (c *claimer) lookAtOthers(ctx context.Context) error {
+	if now := time.Now(); now.Before(c.nextLook) {
+		return nil
+	}
+	if wait := c.settled() - c.health.age(); wait > 0 {
+		c.nextLook = time.Now().Add(wait)
+		return nil
+	}
+	c.nextLook = time.Now().Add(c.member.minIdle / 6)
+	consumers, err := ask(ctx, c.member, c.member.group.Consumers)
+	if err != nil {
+		return err
+	}
+	for _, other := range consumers {
+		if other.Pending == 0 || other.Name == c.member.name() || other.Name == xstream.Released {
+			continue
+		}
+		if err := c.lookAt(ctx, other); err != nil {
+			return err
+		}
+	}
+	return c.scan(ctx)
+}
+
+// lookAt offers a page of a consumer's entries if it is silent, and otherwise
+// plans to look again when it would be.
+func (c *claimer) lookAt(ctx context.Context, other xstream.Consumer) error {
+	minIdle := c.member.minIdle
+	if other.Idle < minIdle {
+		if other.Idle > minIdle*2/3 {
+			c.lookBy(time.Now().Add(minIdle - other.Idle + 5*time.Millisecond))
+		}
+		delete(c.cursors, other.Name)
+		return nil
+	}
+	q := xstream.PendingQuery{Consumer: other.Name, MinIdle: minIdle, From: c.cursors[other.Name], Count: claimPage}
+	pending, err := c.list(ctx, q)
+	if err != nil {
+		return err
+	}
+	if len(pending) < claimPage {
+		delete(c.cursors, other.Name) // from the start again, next time
+	} else {
+		c.cursors[other.Name] = pending[len(pending)-1].ID.Next()
+		c.lookBy(time.Now())
+	}
+	claim := xstream.Claim{From: other.Name, MinIdle: minIdle}
+	for _, p := range pending {
+		if c.wants(p) {
+			claim.IDs = append(claim.IDs, p.ID.String())
+		}
+	}
+	c.offer(claim)
+	return nil
+}
+
+func (c *claimer) lookBy(t time.Time) {
+	if t.Before(c.nextLook) {
+		c.nextLook = t
+	}
+}
+
+func (c *claimer) wants(p xstream.Pending) bool {
+	return c.should == nil || c.should(c.topic, PendingEntry{ID: p.ID.String(), Consumer: p.Consumer, Idle: p.Idle, Deliveries: p.Deliveries})
+}
+
+// scan steps through everything that is pending, for entries that rot with
+// consumers that are otherwise alive: those of other libraries don't renew what
+// they hold. It goes through once per MinIdle, a page at a time.
+func (c *claimer) scan(ctx context.Context) error {
+	if time.Now().Before(c.nextScan) {
+		return nil
+	}
+	pending, err := c.list(ctx, xstream.PendingQuery{From: c.scanFrom, Count: scanPage})
+	if err != nil {
+		return err
+	}
+	if len(pending) < scanPage {
+		c.scanFrom, c.nextScan = xstream.ID{}, time.Now().Add(c.member.minIdle/2+jitter(c.member.minIdle))
+	} else {
+		c.scanFrom = pending[len(pending)-1].ID.Next()
+		c.lookBy(time.Now().Add(jitter(2 * time.Second)))
+	}
+	claim := xstream.Claim{MinIdle: c.member.minIdle}
+	for _, p := range pending {
+		others := p.Consumer != c.member.name() && p.Consumer != xstream.Released
+		if others && p.Idle >= c.member.minIdle && c.wants(p) {
+			claim.IDs = append(claim.IDs, p.ID.String())
+		}
+	}
+	c.offer(claim)
+	return nil
+}

@@ -1,0 +1,155 @@
+package redisstream
+
+import (
+	"slices"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// What others ask of the ledger. Nothing here changes it.
+
+// due says whether an entry has to be verified before it is handed out: nobody
+// has confirmed lately that it is ours, or the hand-out is not in its count.
+func (l *ledger) due(e *entry, since time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !e.counted || e.confirmed.Before(since)
+}
+
+// handOuts is how often the entry was handed out in its group.
+func (l *ledger) handOuts(e *entry) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.counted {
+		return max(e.deliveries-1, 0)
+	}
+	return e.deliveries
+}
+
+// forRelease returns the changes that leave only real hand-outs in the counts.
+func (l *ledger) forRelease(entries []*entry) []xstream.Recount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]xstream.Recount, len(entries))
+	for i, e := range entries {
+		out[i].ID = e.id
+		if e.counted {
+			out[i].Change = -1
+		}
+	}
+	return out
+}
+
+// counts returns the entries with the server's counts as we know them.
+func (l *ledger) counts(entries []*entry) []xstream.Recount {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]xstream.Recount, len(entries))
+	for i, e := range entries {
+		out[i] = xstream.Recount{ID: e.id, Change: int(e.deliveries)}
+	}
+	return out
+}
+
+// missingCount is the change that makes the server's count include the hand-out
+// to come.
+func (l *ledger) missingCount(e *entry) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.counted {
+		return 0
+	}
+	return 1
+}
+
+// isLost reports whether the server said that the entry is not ours.
+func (l *ledger) isLost(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.state == lost
+}
+
+// stale lists what has to be renewed: in flight, or kept in the buffer, and not
+// confirmed since a time.
+func (l *ledger) stale(since time.Time) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*entry
+	for _, e := range l.held {
+		renew := e.state == inFlight || e.state == undecodable || e.state == buffered && e.kept
+		if renew && e.confirmed.Before(since) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// waiting lists the buffer if its head has waited since before a time.
+func (l *ledger) waiting(since time.Time) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.buffer) == 0 || !l.buffer[0].admitted.Before(since) {
+		return nil
+	}
+	return slices.Clone(l.buffer)
+}
+
+// all lists everything that is held, in the order of the stream.
+func (l *ledger) all() []*entry { return l.list(func(*entry) bool { return true }) }
+
+// unsettled lists what is held and not acked by the caller.
+func (l *ledger) unsettled() []*entry { return l.list(func(e *entry) bool { return e.state != acked }) }
+
+func (l *ledger) list(keep func(*entry) bool) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]*entry, 0, len(l.held))
+	for _, e := range l.held {
+		if keep(e) {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b *entry) int { return a.ID.Compare(b.ID) })
+	return out
+}
+
+// holds reports whether an ID is in the table.
+func (l *ledger) holds(id xstream.ID) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held[id] != nil
+}
+
+// size is how many entries are held.
+func (l *ledger) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.held)
+}
+
+// neverHandedOut counts what the caller has not seen.
+func (l *ledger) neverHandedOut() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, e := range l.held {
+		if e.state == buffered || e.state == inFlight && e.delivery == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// deliveriesInFlight lists what the caller has.
+func (l *ledger) deliveriesInFlight() []*delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*delivery
+	for _, e := range l.held {
+		if e.delivery != nil {
+			out = append(out, e.delivery)
+		}
+	}
+	return out
+}
