@@ -147,8 +147,8 @@ func (g Group) Bury(ctx context.Context, dead, consumer, id string, fields []str
 	return n == 1, err
 }
 
-// leavePage is the most that one script call of Leave moves. One page takes some milliseconds, at the end of a subscription
-// only.
+// leavePage is the most that one script call of Leave moves. It takes some
+// milliseconds, at the end of a subscription only.
 const leavePage = 2000
 
 // Farewell is how a consumer leaves its group.
