@@ -59,16 +59,23 @@ func TestBatchIsInOrder(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+// The batches are so large that the server reads each in many pieces, and serves
+// others in between.
 func TestBatchIsNeverSeenInParts(t *testing.T) {
 	t.Parallel()
-	const size = 50
+	const publishers, batches, size = 2, 10, 50
 	topic := newTopic(t)
 	publisher := newPublisher(t, shared.Client(t))
 	var work sync.WaitGroup
-	for range 4 {
+	defer work.Wait()
+	for range publishers {
 		work.Go(func() {
-			for range 25 {
-				if err := publisher.Publish(topic, newMessages(size)...); err != nil {
+			for range batches {
+				msgs := newMessages(size)
+				for _, msg := range msgs {
+					msg.Payload = make([]byte, 16<<10)
+				}
+				if err := publisher.Publish(topic, msgs...); err != nil {
 					t.Error(err)
 				}
 			}
@@ -81,7 +88,7 @@ func TestBatchIsNeverSeenInParts(t *testing.T) {
 		select {
 		case <-done:
 			require.Positive(t, looks)
-			require.Equal(t, int64(4*25*size), length(t, shared, topic))
+			require.Equal(t, int64(publishers*batches*size), length(t, shared, topic))
 			return
 		default:
 		}
