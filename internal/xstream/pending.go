@@ -121,6 +121,7 @@ func parsePending(m *rueidis.RedisMessage) (Pending, error) {
 	}
 	p.Idle = time.Duration(idle) * time.Millisecond
 	p.Deliveries, err = parts[3].AsInt64()
+	p.Deliveries = min(p.Deliveries, MaxDeliveries)
 	return p, err
 }
 

@@ -15,6 +15,15 @@ const releasedIdle = "1000000000000"
 // server meanwhile: 128 IDs take about half a millisecond.
 const scriptPage = 128
 
+// MaxDeliveries is the greatest delivery count that we keep. Anybody may give an
+// entry any count, and scripts calculate with floating-point numbers, which are
+// exact up to here.
+const MaxDeliveries = 1<<53 - 1
+
+// bounded is what scripts use to bound a delivery count.
+const bounded = `
+local function bounded(count) return math.max(math.min(count, 9007199254740991), 0) end`
+
 // take moves pending entries to a consumer and returns them with their bodies.
 // Their delivery counts stay: a claim is not a delivery.
 //
@@ -26,7 +35,7 @@ const scriptPage = 128
 // The reserved consumer is removed when nothing is left for it, so that it is
 // never around idle and empty, where somebody else's cleaning could race with a
 // release.
-var take = rueidis.NewLuaScript(`
+var take = rueidis.NewLuaScript(bounded + `
 local taken, gone = {}, {}
 local from = ARGV[3]
 for i = 5, #ARGV do
@@ -34,8 +43,9 @@ for i = 5, #ARGV do
   if from ~= '' then query[9] = from end
   local p = redis.call(unpack(query))[1]
   if p then
-    local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', p[4])[1]
-    if e then taken[#taken + 1] = {ARGV[i], p[4], e[2]} else gone[#gone + 1] = ARGV[i] end
+    local count = bounded(p[4])
+    local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', count)[1]
+    if e then taken[#taken + 1] = {ARGV[i], count, e[2]} else gone[#gone + 1] = ARGV[i] end
   end
 end
 if from == '` + Released + `' and not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, from)[1] then
@@ -53,7 +63,7 @@ return {taken, gone}`)
 //
 // The ones whose count stays go into one XCLAIM, which is what makes a
 // heartbeat of many entries cheap.
-var touch = rueidis.NewLuaScript(`
+var touch = rueidis.NewLuaScript(bounded + `
 local reply, at, renew = {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
 for i = 3, #ARGV, 2 do
   local id, change = ARGV[i], tonumber(ARGV[i + 1])
@@ -63,10 +73,10 @@ for i = 3, #ARGV, 2 do
     reply[n] = -1
   elseif change == 0 then
     reply[n] = -2
-    at[id] = {n, p[4]}
+    at[id] = {n, bounded(p[4])}
     renew[#renew + 1] = id
   else
-    local count = math.max(p[4] + change, 0)
+    local count = bounded(p[4] + change)
     local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'RETRYCOUNT', count, 'JUSTID')[1]
     reply[n] = ok and count or -2
   end
@@ -82,13 +92,13 @@ return reply`)
 //	KEYS[1] stream
 //	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, change of the count
 //	reply   how many were released
-var release = rueidis.NewLuaScript(`
+var release = rueidis.NewLuaScript(bounded + `
 local n = 0
 for i = 3, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if p then
     redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedIdle + `,
-      'RETRYCOUNT', math.max(p[4] + ARGV[i + 1], 0), 'JUSTID')
+      'RETRYCOUNT', bounded(p[4] + ARGV[i + 1]), 'JUSTID')
     n = n + 1
   end
 end
@@ -104,14 +114,14 @@ return n`)
 //
 // An ID marked "keep" is one whose ack may have reached the server or not: to
 // release it would hand a finished message to somebody else.
-var leave = rueidis.NewLuaScript(`
+var leave = rueidis.NewLuaScript(bounded + `
 local known, n = {}, 0
 for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[4], ARGV[2])) do
   local change = known[p[1]] or ARGV[3]
   if change ~= 'keep' then
     redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, p[1], 'IDLE', ` + releasedIdle + `,
-      'RETRYCOUNT', math.max(p[4] + change, 0), 'JUSTID')
+      'RETRYCOUNT', bounded(p[4] + change), 'JUSTID')
     n = n + 1
   end
 end
