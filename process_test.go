@@ -7,9 +7,11 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
@@ -27,10 +29,11 @@ const (
 	helperAck         = "REDISSTREAM_HELPER_ACK"  // how many messages to ack before hanging with the next one
 	helperHold        = "REDISSTREAM_HELPER_HOLD" // how long to hang; then all is acked
 	helperConsumer    = "REDISSTREAM_HELPER_CONSUMER"
+	helperBuffer      = "REDISSTREAM_HELPER_BUFFER" // how many have to wait behind the one to hang with; else more are acked
 )
 
 // runHelperProcess does the work of a helper process. It prints a line
-// "<payload> <deliveries>" for each message it gets.
+// "<payload> <deliveries>" for each message it gets, and hungLine when it hangs.
 func runHelperProcess() bool {
 	addr := os.Getenv(helperAddr)
 	if addr == "" {
@@ -75,20 +78,47 @@ func helperMain(addr string) error {
 	if err != nil {
 		return err
 	}
+	buffer, err := strconv.Atoi(os.Getenv(helperBuffer))
+	if err != nil {
+		return err
+	}
 	for msg := range out {
 		deliveries, _ := redisstream.DeliveryCountFromContext(msg.Context())
 		_, _ = fmt.Fprintf(os.Stdout, "%s %d\n", msg.Payload, deliveries)
 		acks--
-		switch {
-		case acks >= 0:
+		if acks >= 0 {
 			msg.Ack()
-		case hold > 0:
+			continue
+		}
+		if !becomes(func() bool { return helperBufferIsFull(client, msg, buffer) }) {
+			acks = fillMore
+			msg.Ack()
+			continue
+		}
+		_, _ = fmt.Fprintln(os.Stdout, hungLine)
+		if hold > 0 {
 			time.Sleep(hold)
 			acks = math.MaxInt
 			msg.Ack()
 		}
 	}
 	return nil
+}
+
+const hungLine = "hung 0"
+
+// helperBufferIsFull is bufferIsFull in a helper process.
+func helperBufferIsFull(client rueidis.Client, msg *message.Message, least int) bool {
+	ctx, b := msg.Context(), client.B()
+	id, _ := redisstream.EntryIDFromContext(ctx)
+	cmd := b.Arbitrary("XPENDING").Keys(os.Getenv(helperTopic)).Args(os.Getenv(helperGroup)).Build()
+	summary, err := client.Do(ctx, cmd).ToArray()
+	if err != nil || len(summary) < 2 {
+		return false
+	}
+	n, _ := summary[0].AsInt64()
+	lowest, _ := summary[1].ToString()
+	return least == 0 || n > int64(least) && lowest == id
 }
 
 // helper describes a helper process.
@@ -99,6 +129,27 @@ type helper struct {
 	acks               int
 	hold               time.Duration
 	consumer           string
+	buffer             int
+}
+
+// untilHung takes the lines of a helper process until it hangs, and returns the
+// payloads.
+func untilHung(tb testing.TB, lines <-chan string) (payloads []string) {
+	tb.Helper()
+	timeout := time.After(30 * time.Second)
+	for {
+		select {
+		case line, ok := <-lines:
+			require.True(tb, ok, "the process lives")
+			if line == hungLine {
+				return payloads
+			}
+			payload, _, _ := strings.Cut(line, " ")
+			payloads = append(payloads, payload)
+		case <-timeout:
+			require.FailNow(tb, "the process gets no messages")
+		}
+	}
 }
 
 // start runs the process; lines delivers what it prints. It is killed at the end
@@ -110,6 +161,7 @@ func (h helper) start(tb testing.TB) (cmd *exec.Cmd, lines <-chan string) {
 		helperAddr+"="+h.addr, helperTopic+"="+h.topic, helperGroup+"="+h.group,
 		helperMinIdle+"="+h.minIdle.String(), helperMaxInFlight+"="+strconv.Itoa(max(h.maxInFlight, 1)),
 		helperAck+"="+strconv.Itoa(h.acks), helperHold+"="+h.hold.String(), helperConsumer+"="+h.consumer,
+		helperBuffer+"="+strconv.Itoa(h.buffer),
 	)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
