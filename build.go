@@ -29,6 +29,8 @@ func (s *Subscriber) prepare(ctx context.Context, topic string) (*subscription, 
 	}
 	sub := s.newSubscription(ctx, topic)
 	sub.free = free
+	ctx, cancel := s.starting(ctx)
+	defer cancel()
 	if s.config.ConsumerGroup == "" {
 		err = s.follow(ctx, sub, stream)
 	} else {
@@ -78,15 +80,15 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 // follow completes a subscription without a group.
 func (s *Subscriber) follow(ctx context.Context, sub *subscription, stream xstream.Stream) error {
 	var start xstream.ID
-	err := s.retry(ctx, func(ctx context.Context) (err error) {
+	err := retry(ctx, func(ctx context.Context) (err error) {
 		start, err = s.position(ctx, stream)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start}
-	sub.reader = newReader(stream, source, sub.ledger, sub.log)
+	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start, appetite: &appetite{}}
+	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	sub.reader.block = followBlockTime
 	sub.dispatcher.log = sub.log
 	return nil
@@ -105,9 +107,11 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		consumer:  randomName(),
 		restoring: make(chan struct{}, 1),
 		unseen:    -1,
+
+		atMostOnce: s.config.AtMostOnce,
 	}
 	membership := &membership{member: m}
-	if err := s.retry(ctx, func(ctx context.Context) error { return s.enter(ctx, m) }); err != nil {
+	if err := retry(ctx, func(ctx context.Context) error { return s.enter(ctx, m) }); err != nil {
 		return err
 	}
 	if s.config.Consumer != "" {
@@ -117,8 +121,8 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 	}
 	sub.log = sub.log.with(watermill.LogFields{"consumer_group": s.config.ConsumerGroup, "consumer": m.name()})
 	m.log, sub.dispatcher.log = sub.log, sub.log
-	source := &groupSource{member: m, ledger: sub.ledger, noAck: s.config.AtMostOnce, joined: m.position}
-	sub.reader = newReader(stream, source, sub.ledger, sub.log)
+	source := &groupSource{member: m, ledger: sub.ledger, noAck: s.config.AtMostOnce, joined: m.position, appetite: &appetite{}}
+	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	// What a read brings is ours since it was sent, at the latest; a read that
 	// blocked for longer than that is worth would have to be verified.
 	sub.reader.block = min(blockTime, s.config.MinIdle/4)
@@ -142,7 +146,7 @@ func (s *Subscriber) enter(ctx context.Context, m *member) error {
 			return err
 		}
 	}
-	if _, err := m.group.Touch(ctx, m.consumer, []xstream.Recount{{ID: "0-1"}}); err != nil {
+	if _, err := m.group.Touch(ctx, m.consumer, []xstream.Count{{ID: "0-1", Deliveries: xstream.Unchanged}}); err != nil {
 		return err
 	}
 	mark, err := m.group.Mark(ctx, m.markKey)
@@ -165,7 +169,7 @@ func (s *Subscriber) takeName(ctx context.Context, sub *subscription, ms *member
 		log:    sub.log,
 	}
 	var held bool
-	err := s.retry(ctx, func(ctx context.Context) (err error) {
+	err := retry(ctx, func(ctx context.Context) (err error) {
 		held, err = lease.hold(ctx)
 		return err
 	})

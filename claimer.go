@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +64,13 @@ func (c *claimer) next(room int) xstream.Claim {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.offers) == 0 {
+		return xstream.Claim{}
+	}
+	if c.health.age() < c.settled() { // what was found before an outage says nothing any more
+		c.offers = slices.DeleteFunc(c.offers, func(o xstream.Claim) bool { return o.From != xstream.Released })
+	}
+	if len(c.offers) == 0 {
+		wake(c.taken)
 		return xstream.Claim{}
 	}
 	first := &c.offers[0]

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 func TestRestartsCountOnlyHandOuts(t *testing.T) {
@@ -252,4 +253,22 @@ func TestAtMostOnceLeavesNothingPendingAndNothingInHand(t *testing.T) {
 			requireNone(t, heir, 100*time.Millisecond)
 		})
 	}
+}
+
+// A command without a reply may have been executed, so it must not count again.
+func TestFrozenServerCountsNothingTwice(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	out := subscribe(t, newSubscriber(t, server, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 9 * time.Second}), "orders")
+	publish(t, newPublisher(t, server.Client(t)), "orders", 1)
+	msg := receive(t, out, 5*time.Second)
+	server.Pause(t)
+	require.True(t, msg.Nack())
+	requireNone(t, out, 5*time.Second) // several attempts
+	server.Resume(t)
+	msg = receive(t, out, 8*time.Second)
+	count, _ := redisstream.DeliveryCountFromContext(msg.Context())
+	require.Equal(t, int64(2), count)
+	require.Equal(t, int64(2), pendingEntries(t, server, "orders", "g")[0].count)
+	require.True(t, msg.Ack())
 }

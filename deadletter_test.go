@@ -190,3 +190,36 @@ func TestFanOutLogsAndSkipsAMalformedEntry(t *testing.T) {
 	require.True(t, l.contains(id))
 	require.Equal(t, int64(0), shared.Do(t, "EXISTS", "{"+topic+"}:dead:"))
 }
+
+// However many bad entries can't be moved, the good ones go on.
+func TestManyEntriesThatCannotBeMovedHoldUpNothing(t *testing.T) {
+	t.Parallel()
+	const bad = 1100 // more than acks may be unconfirmed
+	topic := newTopic(t)
+	dead := "{" + topic + "}:dead:g"
+	shared.Do(t, "SET", dead, "no stream")
+	shared.Do(t, "EVAL", `for i = 1, `+strconv.Itoa(bad)+` do redis.call('XADD', KEYS[1], '*', 'x', i) end`, "1", topic)
+	good := publish(t, newPublisher(t, shared.Client(t)), topic, 3)
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g"}), topic)
+	require.Equal(t, good, receiveAndAck(t, out, 3, 10*time.Second))
+	shared.Do(t, "DEL", dead)
+	eventually(t, 10*time.Second, func() bool { return shared.Do(t, "XLEN", dead) == int64(bad) }, "all are moved")
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "nothing is pending")
+}
+
+// A script can't pass on as many values as an entry may have.
+func TestEntryWithThousandsOfFieldsEndsAsADeadLetter(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	fields := make([]string, 10_000)
+	for i := range fields {
+		fields[i] = strconv.Itoa(i)
+	}
+	id := addRaw(t, topic, fields)
+	good := publish(t, newPublisher(t, shared.Client(t)), topic, 1)
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g"}), topic)
+	require.Equal(t, good, receiveAndAck(t, out, 1, 5*time.Second))
+	dead := "{" + topic + "}:dead:g"
+	eventually(t, 5*time.Second, func() bool { return shared.Do(t, "XLEN", dead) == int64(1) }, "it is moved")
+	requireLetter(t, entriesOf(t, dead)[0], fields, topic, "g", id)
+}

@@ -33,5 +33,23 @@ type entry struct {
 	deliveries int64
 	counted    bool
 	kept       bool // renewed while it waits
+	busy       bool // its count is being changed: not to be handed out now
 	delivery   *delivery
+}
+
+// again notes that a held entry was handed to us once more. A claim, other than a
+// read, has left the server's count as it was: what waits takes it over.
+func (e *entry) again(same *xstream.Entry, a admission) {
+	e.confirmed = a.sent
+	if e.state == buffered && !e.busy && !a.counted {
+		e.deliveries, e.counted = same.Deliveries, a.counted
+	}
+}
+
+// handOuts is how often the entry was handed out in its group.
+func (e *entry) handOuts() int64 {
+	if e.counted {
+		return max(e.deliveries-1, 0)
+	}
+	return e.deliveries
 }

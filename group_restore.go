@@ -2,7 +2,6 @@ package redisstream
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -48,7 +47,10 @@ func (m *member) restore(ctx context.Context, epoch int) error {
 }
 
 func (m *member) restoreNow(ctx context.Context) error {
-	held := m.ledger.unsettled()
+	var held []*entry
+	if !m.atMostOnce { // else nothing is pending for us
+		held = m.ledger.unsettled()
+	}
 	floor := m.floor(held)
 	last, err := askOnce(ctx, m, func(ctx context.Context) (xstream.ID, error) {
 		last, _, err := m.group.LastID(ctx)
@@ -89,12 +91,13 @@ func (m *member) floor(held []*entry) xstream.ID {
 // reconcile drops what could not be registered in the new group: its entry is
 // gone, or was handed to somebody else.
 func (m *member) reconcile(held []*entry, r xstream.Restored, sent time.Time) {
+	mine, theirs := asSet(r.Mine), asSet(r.Theirs)
 	var missing []string
 	for _, e := range held {
 		switch {
-		case slices.Contains(r.Mine, e.id):
+		case mine[e.id]:
 			m.ledger.confirm(e, sent)
-		case slices.Contains(r.Theirs, e.id):
+		case theirs[e.id]:
 			m.lost(e, ErrLeaseLost)
 		default:
 			missing = append(missing, e.id)
@@ -102,6 +105,14 @@ func (m *member) reconcile(held []*entry, r xstream.Restored, sent time.Time) {
 		}
 	}
 	m.gone(missing...)
+}
+
+func asSet(ids []string) map[string]bool {
+	set := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		set[id] = true
+	}
+	return set
 }
 
 func (m *member) currentEpoch() int {

@@ -14,10 +14,12 @@ const recoveryPage = 128
 // groupSource reads for a member of a group: first what the server counts as
 // ours though we never saw it, then what others left, then new entries.
 type groupSource struct {
-	member  *member
-	ledger  *ledger
-	claimer *claimer // nil: at most once, where nothing is ever pending
-	noAck   bool
+	member *member
+	ledger *ledger
+	// appetite is the reader's.
+	appetite *appetite
+	claimer  *claimer // nil: at most once, where nothing is ever pending
+	noAck    bool
 	// joined is the group's position when we came. What is pending for us from
 	// before may have been handed out by the one who had our name.
 	joined xstream.ID
@@ -27,9 +29,8 @@ type groupSource struct {
 	unseen atomic.Bool
 
 	// The reader's own.
-	started bool            // what was released before we came has been taken
-	seek    xstream.ID      // where the look through our pending entries goes on
-	unsure  map[string]bool // IDs of claims without a reply
+	started bool       // what was released before we came has been taken
+	seek    xstream.ID // where the look through our pending entries goes on
 }
 
 // claim implements source.
@@ -55,7 +56,7 @@ func uncounted(xstream.Entry) bool { return false }
 // neverHandedOut reports of an entry from our own pending list whether the
 // server's count is that of a read whose reply we never saw.
 func (s *groupSource) neverHandedOut(e xstream.Entry) bool {
-	return e.Deliveries == 1 && s.joined.Less(e.ID) && !s.unsure[e.ID.String()]
+	return e.Deliveries == 1 && s.joined.Less(e.ID) && !s.member.isDoubtful(e.ID)
 }
 
 // recover admits entries that are pending for us and not held, as far as there
@@ -111,9 +112,12 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 	sent := time.Now()
 	// Not even the end of the subscription interrupts it: what is ours has to be
 	// known, to be given back with the right count.
-	taken, err := ask(context.WithoutCancel(ctx), s.member, func(ctx context.Context) (xstream.Taken, error) {
+	taken, err := askPatiently(context.WithoutCancel(ctx), s.member, s.appetite.slack, func(ctx context.Context) (xstream.Taken, error) {
 		return s.member.group.Take(ctx, c)
 	})
+	if s.member.name() != c.Consumer {
+		return len(c.IDs), err // the name was lost meanwhile; who has it finds them
+	}
 	for _, e := range taken.Entries {
 		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
 	}
@@ -123,20 +127,10 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 	case c.From == c.Consumer:
 		s.look() // they were ours before, with the same counts
 	default:
-		s.doubt(c.IDs)
+		s.member.doubt(c.IDs)
+		s.look()
 	}
 	return len(c.IDs), err
-}
-
-// doubt remembers entries that may have become ours without our seeing it.
-func (s *groupSource) doubt(ids []string) {
-	if s.unsure == nil {
-		s.unsure = make(map[string]bool, len(ids))
-	}
-	for _, id := range ids {
-		s.unsure[id] = true
-	}
-	s.look()
 }
 
 // look has our own pending entries looked through before the next read.
@@ -148,7 +142,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 		return err
 	}
 	epoch := s.member.currentEpoch()
-	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, NoAck: s.noAck}
+	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, Slack: s.appetite.slack, NoAck: s.noAck}
 	sent := time.Now()
 	entries, err := conn.ReadGroup(ctx, s.member.group, r)
 	if err != nil {

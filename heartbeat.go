@@ -54,7 +54,7 @@ func (h *heartbeat) run(ctx context.Context) {
 }
 
 func (h *heartbeat) beat(ctx context.Context) error {
-	if err := h.renew(ctx, h.ledger.stale(time.Now().Add(-h.member.minIdle/3)), 0); err != nil {
+	if err := h.renew(ctx, h.ledger.stale(time.Now().Add(-h.member.minIdle/3)), unchanged); err != nil {
 		return err
 	}
 	return h.unhoard(ctx)
@@ -62,11 +62,11 @@ func (h *heartbeat) beat(ctx context.Context) error {
 
 // renew tells Redis that we still have the entries, and learns which we have
 // not. Only an answer loses an entry, never a time-out.
-func (h *heartbeat) renew(ctx context.Context, entries []*entry, change int) error {
+func (h *heartbeat) renew(ctx context.Context, entries []*entry, counts func([]*entry) []xstream.Count) error {
 	const batch = 128 // half a millisecond of the server's time
 	for len(entries) > 0 {
 		n := min(batch, len(entries))
-		if err := h.renewBatch(ctx, entries[:n], change); err != nil {
+		if err := h.renewBatch(ctx, entries[:n], counts(entries[:n])); err != nil {
 			return err
 		}
 		entries = entries[n:]
@@ -74,25 +74,30 @@ func (h *heartbeat) renew(ctx context.Context, entries []*entry, change int) err
 	return nil
 }
 
-func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, change int) error {
-	recounts := make([]xstream.Recount, len(entries))
+// unchanged lets the entries keep their delivery counts.
+func unchanged(entries []*entry) []xstream.Count {
+	counts := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		recounts[i] = xstream.Recount{ID: e.id, Change: change}
+		counts[i] = xstream.Count{ID: e.id, Deliveries: xstream.Unchanged}
 	}
+	return counts
+}
+
+func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, counts []xstream.Count) error {
 	sent := time.Now()
-	counts, err := ask(ctx, h.member, func(ctx context.Context) ([]int64, error) {
-		return h.member.group.Touch(ctx, h.member.name(), recounts)
+	replies, err := ask(ctx, h.member, func(ctx context.Context) ([]int64, error) {
+		return h.member.group.Touch(ctx, h.member.name(), counts)
 	})
 	if err != nil {
 		return err
 	}
-	if slices.Contains(counts, xstream.NotMine) {
+	if slices.Contains(replies, xstream.NotMine) {
 		if again, err := h.member.groupReplaced(ctx); again || err != nil {
 			return err // the next beat asks again
 		}
 	}
 	for i, e := range entries {
-		if !h.member.judge(e, sent, counts[i], change) {
+		if !h.member.judge(e, sent, replies[i]) {
 			h.recall()
 		}
 	}
@@ -110,7 +115,9 @@ func (h *heartbeat) unhoard(ctx context.Context) error {
 		return err
 	}
 	if alone {
-		return h.renew(ctx, h.ledger.keep(waiting), -1)
+		counted := h.ledger.keep(waiting)
+		defer h.ledger.ready(counted)
+		return h.renew(ctx, counted, h.ledger.handedOut)
 	}
 	h.log.Debug("Released entries that a slow handler kept waiting", watermill.LogFields{"entries": len(waiting)})
 	return h.member.releaseBuffer(ctx)

@@ -18,10 +18,13 @@ type janitor struct {
 	log     logger
 }
 
+// tidyMost bounds the time between two looks.
+const tidyMost = 5 * time.Minute
+
 // run tidies up until ctx ends, a few times in each timeout.
 func (j *janitor) run(ctx context.Context) {
 	t := trouble{log: j.log, doing: "remove consumers that are gone"}
-	for pause(ctx, jitter(min(j.timeout, 10*time.Minute))) {
+	for pause(ctx, jitter(min(j.timeout, tidyMost))) {
 		if err := j.tidy(ctx); err != nil {
 			t.failures++
 			t.report(err)
@@ -38,7 +41,10 @@ func (j *janitor) tidy(ctx context.Context) error {
 		return err
 	}
 	for _, c := range consumers {
-		if c.Pending > 0 || c.Idle < j.timeout || c.Name == j.member.name() || c.Name == xstream.Released {
+		// The reserved one must not be around without need: members that run another
+		// library could remove it while something is released to it.
+		gone := c.Idle >= j.timeout && c.Name != j.member.name() || c.Name == xstream.Released
+		if c.Pending > 0 || !gone {
 			continue
 		}
 		if err := j.discard(ctx, c); err != nil {

@@ -9,9 +9,14 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
-// outage can't make more of them than this come back as duplicates.
-const maxUnconfirmed = 1024
+const (
+	// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
+	// outage can't make more of them than this come back as duplicates.
+	maxUnconfirmed = 1024
+	// maxDoomed bounds what can't be moved to the dead letters, and so the memory
+	// that it takes. Only behind so much of it everything else has to wait.
+	maxDoomed = 1 << 14
+)
 
 // ledger is the one table of what a subscription holds: an ID enters it once,
 // and leaves it when Redis has confirmed the ack, the release or the move to the
@@ -32,7 +37,9 @@ type ledger struct {
 	held        map[xstream.ID]*entry
 	buffer      []*entry // not handed out, in the order of the stream
 	inFlight    int      // handed out, or on the way
-	unconfirmed int      // acked or given up, and Redis has not confirmed it
+	unconfirmed int      // acked, and Redis has not confirmed it
+	doomed      int      // on the way to the dead letters
+	stuck       bool     // the caller left so much waiting that it was given back
 	pace        pace
 	last        xstream.ID // the greatest ID ever admitted
 	wanted      int        // the reader waits until it may ask for so many; 0 = it doesn't
@@ -68,8 +75,8 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	sorted := true
 	for i := range batch {
 		id := batch[i].ID
-		if held := l.held[id]; held != nil {
-			held.confirmed = a.sent
+		if held := l.held[id]; held != nil && held.state != returning { // else it is back again already
+			held.again(&batch[i], a)
 			continue
 		}
 		e := &entries[i]
@@ -106,15 +113,19 @@ func (l *ledger) next(ctx context.Context) *entry {
 func (l *ledger) take() *entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.inFlight >= l.maxInFlight || l.unconfirmed >= maxUnconfirmed {
+	if l.inFlight >= l.maxInFlight || l.full() {
 		return nil
 	}
 	if len(l.buffer) == 0 {
+		l.stuck = false
 		l.pace.starved()
 		l.offerRoom()
 		return nil
 	}
 	e := l.buffer[0]
+	if e.busy {
+		return nil
+	}
 	l.buffer[0] = nil
 	l.buffer = l.buffer[1:]
 	e.state = inFlight
@@ -143,11 +154,15 @@ func (l *ledger) free() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wanted = 1
-	if l.unconfirmed >= maxUnconfirmed {
+	if l.full() || l.stuck {
 		return 0
 	}
-	target := l.pace.target(time.Now())
-	free := l.maxInFlight + target - 1 - l.inFlight - len(l.buffer)
+	slots := l.maxInFlight - l.inFlight
+	target := l.pace.target(time.Now(), slots)
+	free := target - len(l.buffer)
+	if slots == 0 {
+		free-- // the one in hand is part of the target
+	}
 	l.wanted = max((target+1)/2, 1)
 	if free < l.wanted {
 		return 0
@@ -160,8 +175,15 @@ func (l *ledger) free() int {
 // lock is held. The caller's rate is not looked at again, so the reader may find
 // that it has to wait longer.
 func (l *ledger) offerRoom() {
+	if l.stuck || l.full() {
+		return
+	}
 	wanted := min(l.wanted, max((l.pace.want+1)/2, 1)) // the pace may have slowed down since
-	if l.wanted > 0 && l.maxInFlight+l.pace.want-1-l.inFlight-len(l.buffer) >= wanted {
+	free := l.pace.want - len(l.buffer)
+	if l.inFlight >= l.maxInFlight {
+		free--
+	}
+	if l.wanted > 0 && free >= wanted {
 		l.wanted = 0
 		wake(l.drained)
 	}
@@ -192,6 +214,7 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.inFlight--
+	l.stuck = false
 	l.pace.consumed()
 	e.delivery = nil
 	wake(l.filled)
@@ -201,13 +224,22 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	}
 	e.state = s
 	switch s {
-	case acked, undecodable:
+	case acked:
 		l.unconfirmed++
+	case undecodable:
+		l.doomed++
 	case forgotten:
-		delete(l.held, e.ID)
+		l.drop(e)
 	default:
 	}
 	return true
+}
+
+// drop ends the holding of an entry, unless it is held anew. The lock is held.
+func (l *ledger) drop(e *entry) {
+	if l.held[e.ID] == e {
+		delete(l.held, e.ID)
+	}
 }
 
 // forget removes what the server has confirmed.
@@ -215,35 +247,44 @@ func (l *ledger) forget(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		if e.state == acked || e.state == undecodable {
-			l.unconfirmed--
-		}
+		l.confirmed(e.state)
 		e.state = forgotten
-		if l.held[e.ID] == e {
-			delete(l.held, e.ID)
-		}
+		l.drop(e)
 	}
 	wake(l.filled)
 	l.offerRoom()
 }
 
+// confirmed notes that the server knows what became of an entry. The lock is held.
+func (l *ledger) confirmed(s state) {
+	switch s {
+	case acked:
+		l.unconfirmed--
+	case undecodable:
+		l.doomed--
+	default:
+	}
+}
+
+// full reports whether too much waits for the server. The lock is held.
+func (l *ledger) full() bool { return l.unconfirmed >= maxUnconfirmed || l.doomed >= maxDoomed }
+
 // lose notes that the server says the entry is not ours. If it is in flight, it
-// keeps its slot until the caller settles it.
-func (l *ledger) lose(e *entry) *delivery {
+// keeps its slot until the caller settles it. It reports false for an entry that
+// was settled or lost before.
+func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.held[e.ID] != e || e.state == acked {
-		return nil
+		return nil, false
 	}
 	delete(l.held, e.ID)
-	if e.state == undecodable {
-		l.unconfirmed--
-		wake(l.filled)
-	}
+	l.confirmed(e.state)
+	wake(l.filled)
 	e.state = lost
 	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
 	l.offerRoom()
-	return e.delivery
+	return e.delivery, true
 }
 
 // unbuffer takes everything that waits, for its release.
@@ -256,7 +297,7 @@ func (l *ledger) unbuffer() []*entry {
 		e.state = returning
 	}
 	l.pace.slow()
-	l.offerRoom()
+	l.stuck = l.stuck || len(out) > 0
 	return out
 }
 
@@ -266,7 +307,7 @@ func (l *ledger) rebuffer(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		if e.state == returning {
+		if e.state == returning && l.held[e.ID] == e {
 			e.state, e.confirmed = buffered, time.Time{}
 			l.buffer = append(l.buffer, e)
 		}
@@ -275,16 +316,12 @@ func (l *ledger) rebuffer(entries []*entry) {
 	wake(l.filled)
 }
 
-// renewed notes that the entry was ours, with this count, when a command was
-// sent that changed the count by change: by 1 for the hand-out to come, by -1 to
-// take that back.
-func (l *ledger) renewed(e *entry, sent time.Time, deliveries int64, change int) {
+// verified notes that the server's count is this one now, with the hand-out to
+// come.
+func (l *ledger) verified(e *entry, deliveries int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.confirmed, e.deliveries = sent, deliveries
-	if change != 0 {
-		e.counted = change > 0
-	}
+	e.deliveries, e.counted = deliveries, true
 }
 
 // confirm notes that the entry was ours when a command was sent.
@@ -302,7 +339,8 @@ func (l *ledger) again(e *entry) {
 }
 
 // keep marks buffered entries as ours for as long as it takes, and returns those
-// whose count includes a hand-out that will be long in coming.
+// whose count includes a hand-out that will be long in coming. They are not handed
+// out until ready is called, because their counts are about to change.
 func (l *ledger) keep(entries []*entry) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -310,10 +348,25 @@ func (l *ledger) keep(entries []*entry) []*entry {
 	for _, e := range entries {
 		e.kept = true
 		if e.state == buffered && e.counted {
+			e.busy = true
 			counted = append(counted, e)
 		}
 	}
 	return counted
+}
+
+// ready ends what keep began. Whether the server's counts have changed may not be
+// known, so the next hand-out has to be counted in any case.
+func (l *ledger) ready(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		if e.busy && e.counted {
+			e.deliveries, e.counted = e.handOuts(), false
+		}
+		e.busy = false
+	}
+	wake(l.filled)
 }
 
 // wake leaves a token for a goroutine that waits, or will wait, on ch.

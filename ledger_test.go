@@ -50,7 +50,7 @@ func filledLedger(maxInFlight, n int) *ledger {
 func requireSound(l *ledger, live map[*entry]bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	unconfirmed, waiting, flying := 0, 0, 0
+	unconfirmed, doomed, waiting, flying := 0, 0, 0, 0
 	for id, e := range l.held {
 		switch {
 		case id != e.ID:
@@ -59,8 +59,10 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 			return fmt.Errorf("%v is held in state %d", id, e.state)
 		}
 		switch e.state {
-		case acked, undecodable:
+		case acked:
 			unconfirmed++
+		case undecodable:
+			doomed++
 		case buffered:
 			waiting++
 		case inFlight:
@@ -84,6 +86,8 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 	switch {
 	case unconfirmed != l.unconfirmed:
 		return fmt.Errorf("%d unconfirmed, counted %d", unconfirmed, l.unconfirmed)
+	case doomed != l.doomed:
+		return fmt.Errorf("%d doomed, counted %d", doomed, l.doomed)
 	case waiting != len(l.buffer):
 		return fmt.Errorf("%d wait, %d in the buffer", waiting, len(l.buffer))
 	case l.inFlight < 0 || l.inFlight > l.maxInFlight:
@@ -104,8 +108,10 @@ func TestLedgerAdmitsAnIDOnce(t *testing.T) {
 	l.admit(again, admission{sent: first.Add(time.Second)})
 	require.Equal(t, []uint64{1, 2, 3}, times(l.buffer))
 	require.Equal(t, 3, l.size())
-	require.Equal(t, int64(1), l.buffer[0].deliveries)
-	require.True(t, l.buffer[0].counted)
+	require.Equal(t, int64(9), l.handOuts(l.buffer[0]), "a claim says how often it was handed out")
+	l.admit(batch(1), read())
+	require.Equal(t, int64(9), l.handOuts(l.buffer[0]), "a read does not")
+	l.admit(again[:1], admission{sent: first.Add(time.Second)})
 	require.Equal(t, first.Add(time.Second), l.buffer[0].confirmed, "it was ours when it came again")
 
 	for range 3 { // neither what is in flight nor what is acked comes again
@@ -154,16 +160,16 @@ func TestLedgerHandsOutNoMoreThanItMay(t *testing.T) {
 
 func TestLedgerKeepsWhatTheServerHasNotConfirmed(t *testing.T) {
 	t.Parallel()
-	for s, unconfirmed := range map[state]int{acked: 1, undecodable: 1, returning: 0} {
+	for s, want := range map[state][2]int{acked: {1, 0}, undecodable: {0, 1}, returning: {}} {
 		l := filledLedger(1, 1)
 		e := l.take()
 		require.True(t, l.settle(e, s))
 		require.Equal(t, 0, l.inFlight)
-		require.Equal(t, unconfirmed, l.unconfirmed)
+		require.Equal(t, want, [2]int{l.unconfirmed, l.doomed})
 		require.Equal(t, 1, l.size())
 		l.forget([]*entry{e})
 		l.forget([]*entry{e}) // an entry is not counted twice
-		require.Zero(t, l.unconfirmed)
+		require.Zero(t, l.unconfirmed+l.doomed)
 		require.Zero(t, l.size())
 	}
 }
@@ -175,11 +181,13 @@ func TestLedgerLosesWhatIsNotOurs(t *testing.T) {
 	d := &delivery{}
 	require.True(t, l.offer(flying, d))
 	l.settle(ackedOne, acked)
-	require.Nil(t, l.lose(ackedOne), "its ack may have come first: only the answer to that counts")
+	requireLost(t, l, ackedOne, false, "its ack may have come first: only the answer to that counts")
 	require.True(t, l.holds(ackedOne.ID))
 
-	require.Same(t, d, l.lose(flying), "its context has to end")
-	require.Nil(t, l.lose(flying))
+	given, lostNow := l.lose(flying)
+	require.True(t, lostNow)
+	require.Same(t, d, given, "its context has to end")
+	requireLost(t, l, flying, false)
 	require.True(t, l.isLost(flying))
 	require.False(t, l.holds(flying.ID))
 	require.Equal(t, 1, l.inFlight, "its handler still works")
@@ -190,10 +198,10 @@ func TestLedgerLosesWhatIsNotOurs(t *testing.T) {
 	require.Equal(t, 0, l.inFlight)
 	require.Equal(t, 1, l.unconfirmed)
 	l.forget([]*entry{flying})
-	require.Nil(t, l.lose(flying))
+	requireLost(t, l, flying, false)
 	require.True(t, l.holds(again.ID), "it is another one")
 
-	require.Nil(t, l.lose(again))
+	requireLost(t, l, again, true)
 	require.Equal(t, []uint64{3, 4}, times(l.buffer), "it is not handed out")
 	require.False(t, l.isLost(ackedOne))
 	require.NoError(t, requireSound(l, map[*entry]bool{}))
@@ -204,6 +212,115 @@ func TestLedgerLosesWhatIsNotOurs(t *testing.T) {
 	l.forget([]*entry{e})
 	require.Equal(t, 1, l.unconfirmed)
 	require.NoError(t, requireSound(l, map[*entry]bool{}))
+}
+
+// requireLost loses an entry that the caller does not have.
+func requireLost(t *testing.T, l *ledger, e *entry, want bool, why ...any) {
+	t.Helper()
+	d, lostNow := l.lose(e)
+	require.Nil(t, d, why...)
+	require.Equal(t, want, lostNow, why...)
+}
+
+// What is on its way back to the group may be handed to us again before we know
+// that it has gone.
+func TestLedgerAdmitsAgainWhatIsOnItsWayBack(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(l *ledger, gone []*entry){
+		"it has gone": func(l *ledger, gone []*entry) { l.forget(gone) },
+		"no answer":   func(l *ledger, gone []*entry) { l.rebuffer(gone) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := filledLedger(1, 1)
+			gone := l.unbuffer()
+			back := batch(1)
+			back[0].Deliveries = 7
+			l.admit(back, admission{sent: time.Now()})
+			end(l, gone)
+			require.Equal(t, []uint64{1}, times(l.buffer))
+			require.Equal(t, int64(7), l.handOuts(l.buffer[0]))
+			require.True(t, l.holds(gone[0].ID))
+			require.NoError(t, requireSound(l, map[*entry]bool{}))
+		})
+	}
+}
+
+// A release without an answer may have been executed, and the entry come back
+// with the count that it was given.
+func TestLedgerBelievesTheLastCountOfWhatWaits(t *testing.T) {
+	t.Parallel()
+	l := filledLedger(1, 1)
+	l.rebuffer(l.unbuffer())
+	back := batch(1)
+	back[0].Deliveries = 0
+	sent := time.Now()
+	l.admit(back, admission{sent: sent})
+	e := l.take()
+	require.Equal(t, int64(0), l.handOuts(e))
+	require.Equal(t, xstream.Count{ID: e.id, Deliveries: 1}, l.nextCount(e))
+	require.False(t, e.confirmed.Before(sent))
+}
+
+// While the count of an entry is being changed it is not handed out, or the
+// change could undo that of its hand-out.
+func TestLedgerHandsOutNothingWhoseCountChanges(t *testing.T) {
+	t.Parallel()
+	l := filledLedger(1, 2)
+	head := l.take()
+	counted := l.keep(l.waiting(time.Now().Add(time.Hour)))
+	require.Equal(t, []uint64{2}, times(counted))
+	require.Equal(t, []xstream.Count{{ID: counted[0].id, Deliveries: 0}}, l.handedOut(counted))
+	l.settle(head, acked)
+	require.Nil(t, l.take())
+	require.NotEmpty(t, l.filled)
+	<-l.filled
+	l.ready(counted)
+	require.NotEmpty(t, l.filled, "who waits for it has to wake up")
+	require.Same(t, counted[0], l.take())
+	require.True(t, l.due(counted[0], time.Time{}), "its hand-out is to be counted")
+	require.Equal(t, int64(1), l.nextCount(counted[0]).Deliveries)
+}
+
+// A caller that left its buffer waiting until it was released gets nothing more
+// before it asks.
+func TestLedgerReadsNothingForACallerThatIsStuck(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(l *ledger, flying *entry){
+		"it takes another one": func(l *ledger, _ *entry) { l.take() },
+		"it settles one":       func(l *ledger, e *entry) { l.settle(e, acked) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := filledLedger(3, 3)
+			flying := l.take()
+			l.forget(l.unbuffer())
+			require.Zero(t, l.free())
+			l.offerRoom()
+			require.Empty(t, l.drained)
+			ask(l, flying)
+			require.NotEmpty(t, l.drained, "the reader wakes up")
+			require.Positive(t, l.free())
+		})
+	}
+}
+
+// A caller gets as much as it takes, however much it might.
+func TestLedgerFillsSlotsAsTheyAreUsed(t *testing.T) {
+	t.Parallel()
+	l := newLedger(1000, newPace(maxPrefetch))
+	require.Equal(t, 1, l.free(), "the first entry may be a huge one")
+	reads, ms := 0, uint64(1)
+	for ; l.inFlight < 1000; reads++ {
+		for range l.free() {
+			l.admit(batch(ms), read())
+			ms++
+		}
+		for e := l.take(); e != nil; e = l.take() {
+			require.Equal(t, inFlight, e.state)
+		}
+	}
+	require.Less(t, reads, 20)
 }
 
 func TestLedgerTakesBackWhatCouldNotBeReleased(t *testing.T) {
@@ -237,34 +354,33 @@ func TestLedgerCountsHandOuts(t *testing.T) {
 	a, b := l.take(), l.take()
 	require.Equal(t, int64(0), l.handOuts(a), "the server has counted one to come")
 	require.Equal(t, int64(3), l.handOuts(b))
-	require.Zero(t, l.missingCount(a))
-	require.Equal(t, 1, l.missingCount(b))
-	require.Equal(t, []xstream.Recount{{ID: "1-1", Change: -1}, {ID: "2-1"}}, l.forRelease([]*entry{a, b}))
-	require.Equal(t, []xstream.Recount{{ID: "1-1", Change: 1}, {ID: "2-1", Change: 3}}, l.counts([]*entry{a, b}))
+	require.Equal(t, xstream.Count{ID: "1-1", Deliveries: 1}, l.nextCount(a))
+	require.Equal(t, xstream.Count{ID: "2-1", Deliveries: 4}, l.nextCount(b))
+	require.Equal(t, []xstream.Count{{ID: "1-1", Deliveries: 0}, {ID: "2-1", Deliveries: 3}}, l.handedOut([]*entry{a, b}))
+	require.Equal(t, []xstream.Count{{ID: "1-1", Deliveries: 1}, {ID: "2-1", Deliveries: 3}}, l.counts([]*entry{a, b}))
 	require.False(t, l.due(a, sent))
 	require.True(t, l.due(a, sent.Add(1)), "its confirmation is old")
 	require.True(t, l.due(b, sent), "its count has to be raised")
 
-	l.renewed(b, sent.Add(time.Second), 4, 1)
+	l.confirm(b, sent.Add(time.Second))
+	l.verified(b, 4)
 	require.False(t, l.due(b, sent.Add(time.Second)))
 	require.Equal(t, int64(3), l.handOuts(b))
-	l.renewed(b, sent.Add(2*time.Second), 4, 0)
-	require.Zero(t, l.missingCount(b), "a renewal alone counts nothing")
+	require.Equal(t, int64(4), l.nextCount(b).Deliveries, "to ask again counts nothing")
 	d := &delivery{}
 	require.True(t, l.offer(b, d))
 	require.Equal(t, int64(4), d.ctx.origin.deliveries)
-	require.Equal(t, 1, l.missingCount(b), "the next one is not counted")
+	require.Equal(t, int64(5), l.nextCount(b).Deliveries, "the next one is not counted")
 	require.Equal(t, []*delivery{d}, l.deliveriesInFlight())
 	require.Equal(t, 1, l.neverHandedOut())
 	l.withdraw(b)
-	require.Zero(t, l.missingCount(b))
+	require.Equal(t, int64(4), l.nextCount(b).Deliveries)
 	require.Empty(t, l.deliveriesInFlight())
 	require.Equal(t, 2, l.neverHandedOut())
 
-	l.renewed(b, sent, 3, -1)
-	require.Equal(t, 1, l.missingCount(b))
+	require.True(t, l.offer(b, d))
 	l.again(b)
-	require.Equal(t, int64(4), l.handOuts(b))
+	require.Equal(t, int64(5), l.handOuts(b))
 	l.confirm(b, sent.Add(time.Hour))
 	require.Equal(t, sent.Add(time.Hour), b.confirmed)
 }
@@ -295,19 +411,25 @@ func TestLedgerListsWhatHasToBeRenewed(t *testing.T) {
 // out above it, and the loss or the confirmation of one goes on.
 func TestLedgerPausesWhileTooMuchIsUnconfirmed(t *testing.T) {
 	t.Parallel()
+	forget := func(l *ledger, e *entry) { l.forget([]*entry{e}) }
 	for name, goOn := range map[string]func(l *ledger, e *entry){
-		"forget": func(l *ledger, e *entry) { l.forget([]*entry{e}) },
-		"lose":   func(l *ledger, e *entry) { l.lose(e) },
+		"acked":       forget,
+		"undecodable": forget,
+		"lost":        func(l *ledger, e *entry) { l.lose(e) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			s, most := undecodable, maxDoomed
+			if name == "acked" {
+				s, most = acked, maxUnconfirmed
+			}
 			synctest.Test(t, func(t *testing.T) {
-				l := filledLedger(3, maxUnconfirmed+1)
+				l := filledLedger(3, most+1)
 				var e *entry
-				for range maxUnconfirmed {
+				for range most {
 					e = l.take()
 					require.NotNil(t, e)
-					l.settle(e, undecodable)
+					l.settle(e, s)
 				}
 				require.Nil(t, l.take())
 				require.Zero(t, l.free(), "nothing more is read")
@@ -364,8 +486,8 @@ func TestLedgerNextWakesUp(t *testing.T) {
 func TestLedgerRoomWakesUp(t *testing.T) {
 	t.Parallel()
 	for name, wakeUp := range map[string]func(l *ledger, flying *entry){
-		"settle":   func(l *ledger, e *entry) { l.settle(e, acked) },
-		"unbuffer": func(l *ledger, _ *entry) { l.unbuffer() },
+		"settle":   func(l *ledger, e *entry) { l.take(); l.settle(e, acked) },
+		"unbuffer": func(l *ledger, _ *entry) { l.unbuffer(); l.take() },
 		"lose":     func(l *ledger, _ *entry) { l.lose(l.buffer[0]) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -525,17 +647,18 @@ func TestLedgerModel(t *testing.T) {
 			})
 			repeat(func() { // the heartbeat
 				entries := w.l.stale(time.Now().Add(time.Hour))
-				w.l.keep(w.l.waiting(time.Now().Add(time.Hour)))
+				counted := w.l.keep(w.l.waiting(time.Now().Add(time.Hour)))
 				for _, e := range entries {
-					w.l.renewed(e, time.Now(), rand.Int64N(5), rand.IntN(3)-1)
+					w.l.confirm(e, time.Now())
 				}
+				w.l.ready(counted)
 				if all := w.l.all(); len(all) > 0 && rand.IntN(3) == 0 {
 					w.step(func() { w.l.lose(all[rand.IntN(len(all))]) })
 				}
 			})
 			repeat(func() { // who only looks
 				for _, e := range w.l.unsettled() {
-					_, _, _ = w.l.due(e, time.Now()), w.l.handOuts(e), w.l.missingCount(e)
+					_, _, _ = w.l.due(e, time.Now()), w.l.handOuts(e), w.l.nextCount(e)
 				}
 				_, _ = w.l.neverHandedOut(), w.l.deliveriesInFlight()
 			})
@@ -550,7 +673,7 @@ func TestLedgerModel(t *testing.T) {
 			require.NoError(t, w.err)
 			require.Empty(t, times(slices.Concat(w.l.all(), w.l.buffer)))
 			require.Zero(t, w.l.inFlight)
-			require.Zero(t, w.l.unconfirmed)
+			require.Zero(t, w.l.unconfirmed+w.l.doomed)
 			require.Positive(t, w.l.free())
 		})
 	}

@@ -21,46 +21,36 @@ func (l *ledger) due(e *entry, since time.Time) bool {
 func (l *ledger) handOuts(e *entry) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.counted {
-		return max(e.deliveries-1, 0)
-	}
-	return e.deliveries
+	return e.handOuts()
 }
 
-// forRelease returns the changes that leave only real hand-outs in the counts.
-func (l *ledger) forRelease(entries []*entry) []xstream.Recount {
+// handedOut returns the entries with counts of their real hand-outs alone.
+func (l *ledger) handedOut(entries []*entry) []xstream.Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make([]xstream.Recount, len(entries))
+	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		out[i].ID = e.id
-		if e.counted {
-			out[i].Change = -1
-		}
+		out[i] = xstream.Count{ID: e.id, Deliveries: e.handOuts()}
 	}
 	return out
 }
 
 // counts returns the entries with the server's counts as we know them.
-func (l *ledger) counts(entries []*entry) []xstream.Recount {
+func (l *ledger) counts(entries []*entry) []xstream.Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make([]xstream.Recount, len(entries))
+	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		out[i] = xstream.Recount{ID: e.id, Change: int(e.deliveries)}
+		out[i] = xstream.Count{ID: e.id, Deliveries: e.deliveries}
 	}
 	return out
 }
 
-// missingCount is the change that makes the server's count include the hand-out
-// to come.
-func (l *ledger) missingCount(e *entry) int {
+// nextCount is the server's count when it includes the hand-out to come.
+func (l *ledger) nextCount(e *entry) xstream.Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if e.counted {
-		return 0
-	}
-	return 1
+	return xstream.Count{ID: e.id, Deliveries: e.handOuts() + 1}
 }
 
 // isLost reports whether the server said that the entry is not ours.

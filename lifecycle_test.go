@@ -534,3 +534,23 @@ func TestReadThatCannotBeUnblockedTakesNothingAlong(t *testing.T) {
 	require.Equal(t, uuid, msg.UUID)
 	msg.Ack()
 }
+
+// The connection of the blocked read is dead, and the others are well: what is
+// left goes to others nevertheless.
+func TestDeadReadConnectionDoesNotKeepEntriesAtTheEnd(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	proxy := redistest.NewProxy(t, shared.Addr())
+	config := redisstream.SubscriberConfig{
+		Client: shared.Client(t, through(proxy)), ConsumerGroup: "g", MaxInFlight: 2, CloseTimeout: 300 * time.Millisecond,
+	}
+	s := newSubscriber(t, shared, config)
+	out := subscribe(t, s, topic)
+	publish(t, newPublisher(t, shared.Client(t)), topic, 1)
+	receive(t, out, 5*time.Second) // and never settled
+	eventually(t, 5*time.Second, func() bool { return proxy.Silence("XREADGROUP") == 1 }, "it reads on")
+	start := time.Now()
+	require.NoError(t, s.Close())
+	require.Less(t, time.Since(start), config.CloseTimeout+3*time.Second)
+	require.Equal(t, "~released", pendingEntries(t, shared, topic, "g")[0].consumer)
+}

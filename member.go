@@ -2,6 +2,8 @@ package redisstream
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,8 @@ type member struct {
 	dead    string // stream of dead letters
 	markKey string // see restore
 	unseen  int    // see xstream.Farewell
+	// atMostOnce: the server keeps nothing for us.
+	atMostOnce bool
 
 	// confirmName makes sure that the consumer's name is still ours; nil when
 	// nobody else can have it.
@@ -31,10 +35,11 @@ type member struct {
 
 	mu       sync.Mutex // protects the following fields
 	consumer string
-	position xstream.ID // the group's, as last seen
-	epoch    int        // how often the group was restored
-	mark     string     // which of the groups that had this name we know
-	trimmed  int        // entries that vanished while they were pending
+	doubtful map[string]bool // IDs of claims without a reply
+	position xstream.ID      // the group's, as last seen
+	epoch    int             // how often the group was restored
+	mark     string          // which of the groups that had this name we know
+	trimmed  int             // entries that vanished while they were pending
 }
 
 // name is the consumer's name now. It changes when another process has taken a
@@ -68,29 +73,40 @@ func (m *member) timeout() time.Duration {
 // ask runs a command of a member with a time-out, notes how it went, and
 // restores a group that is gone.
 func ask[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
+	return askPatiently(ctx, m, 0, command)
+}
+
+// askPatiently is ask with some more time than usual.
+func askPatiently[T any](ctx context.Context, m *member, slack time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
+	timeout := m.timeout() + slack
 	if err := m.checkName(ctx); err != nil {
 		var none T
 		return none, err
 	}
 	epoch := m.currentEpoch()
-	reply, err := askOnce(ctx, m, command)
+	reply, err := askFor(ctx, m, timeout, command)
 	if err == nil || xstream.Classify(err) != xstream.NoGroup {
 		return reply, err
 	}
 	if err := m.restore(ctx, epoch); err != nil {
 		return reply, err
 	}
-	return askOnce(ctx, m, command)
+	return askFor(ctx, m, timeout, command)
 }
 
 // askOnce is ask without a second chance. It returns when ctx ends, whatever the
 // client does: rueidis may sit out a deadline, or wait for somebody else's dial.
 func askOnce[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
+	return askFor(ctx, m, m.timeout(), command)
+}
+
+// askFor is askOnce with a time-out of its own.
+func askFor[T any](ctx context.Context, m *member, timeout time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
 	type answer struct {
 		reply T
 		err   error
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.timeout())
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	sent := time.Now()
 	answered := make(chan answer, 1) // so that a late answer finds nobody and no harm is done
 	go func() {
@@ -119,20 +135,24 @@ func askOnce[T any](ctx context.Context, m *member, command func(ctx context.Con
 func (m *member) verify(ctx context.Context, e *entry) bool {
 	t := trouble{log: m.log, doing: "verify an entry before it is handed out"}
 	for {
-		change := m.ledger.missingCount(e)
+		count := m.ledger.nextCount(e)
 		sent := time.Now()
 		counts, err := ask(ctx, m, func(ctx context.Context) ([]int64, error) {
-			return m.group.Touch(ctx, m.name(), []xstream.Recount{{ID: e.id, Change: change}})
+			return m.group.Touch(ctx, m.name(), []xstream.Count{count})
 		})
 		if err == nil && counts[0] == xstream.NotMine {
 			var again bool
-			if again, err = m.groupReplaced(ctx); again {
+			if again, err = m.groupReplaced(ctx); again && err == nil {
 				continue
 			}
 		}
 		if err == nil {
 			t.over()
-			return m.judge(e, sent, counts[0], change)
+			if !m.judge(e, sent, counts[0]) {
+				return false
+			}
+			m.ledger.verified(e, counts[0])
+			return true
 		}
 		if !t.wait(ctx, err) {
 			return false
@@ -141,7 +161,7 @@ func (m *member) verify(ctx context.Context, e *entry) bool {
 }
 
 // judge takes note of Touch's answer for an entry.
-func (m *member) judge(e *entry, sent time.Time, count int64, change int) bool {
+func (m *member) judge(e *entry, sent time.Time, count int64) bool {
 	switch count {
 	case xstream.NotMine:
 		m.lost(e, ErrLeaseLost)
@@ -151,18 +171,51 @@ func (m *member) judge(e *entry, sent time.Time, count int64, change int) bool {
 		m.ledger.lose(e) // its handler may finish: nobody else can have it
 		return false
 	default:
-		m.ledger.renewed(e, sent, count, change)
+		m.ledger.confirm(e, sent)
 		return true
 	}
 }
 
 // lost drops an entry that somebody else has, and tells its handler.
 func (m *member) lost(e *entry, cause error) {
-	d := m.ledger.lose(e)
+	d, lostNow := m.ledger.lose(e)
+	if !lostNow {
+		return
+	}
 	m.log.Info("Lost an entry to another consumer", watermill.LogFields{"entry_id": e.id, "in_flight": d != nil})
 	if d != nil {
 		d.ctx.end(cause)
 	}
+}
+
+// maxDoubts bounds what is remembered of claims without a reply. A claim may be
+// executed long after it was sent, so they are not forgotten earlier.
+const maxDoubts = 10_000
+
+// doubt remembers entries that may have become ours without our seeing it. Their
+// counts have no hand-out to come.
+func (m *member) doubt(ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.doubtful == nil || len(m.doubtful) > maxDoubts {
+		m.doubtful = make(map[string]bool, len(ids))
+	}
+	for _, id := range ids {
+		m.doubtful[id] = true
+	}
+}
+
+// isDoubtful reports whether doubt was told of an entry.
+func (m *member) isDoubtful(id xstream.ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.doubtful) > 0 && m.doubtful[id.String()]
+}
+
+func (m *member) doubts() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Keys(m.doubtful))
 }
 
 // gone counts entries that were trimmed or deleted while they were pending.
@@ -182,8 +235,8 @@ func (m *member) release(ctx context.Context, entries []*entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	recounts := m.ledger.forRelease(entries)
-	command := func(ctx context.Context) (int64, error) { return m.group.Release(ctx, m.name(), recounts) }
+	counts := m.ledger.handedOut(entries)
+	command := func(ctx context.Context) (int64, error) { return m.group.Release(ctx, m.name(), counts) }
 	released, err := ask(ctx, m, command)
 	if err != nil || int(released) == len(entries) {
 		return err

@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,11 +94,15 @@ func (m *membership) leave(ctx context.Context) {
 		return
 	}
 	m.stop()
-	m.keeping.Wait()
+	waitFor(ctx, &m.keeping)
 	for left := m.tryLeave(ctx); !left && pause(ctx, retryFirst); {
 		left = m.tryLeave(ctx)
 	}
-	if m.lease != nil {
+}
+
+// free ends our right to a configured name.
+func (m *membership) free(ctx context.Context) {
+	if m != nil && m.lease != nil {
 		_, _ = askOnce(ctx, m.member, func(ctx context.Context) (struct{}, error) { // it expires by itself
 			return struct{}{}, m.lease.drop(ctx)
 		})
@@ -113,13 +118,23 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 	if m.member.checkName(ctx) != nil {
 		return false
 	}
-	f := m.farewell()
-	removed, err := askOnce(ctx, m.member, func(ctx context.Context) (bool, error) {
-		return m.member.group.Leave(ctx, m.member.name(), f)
+	unsure := m.unsure()
+	acked := asSet(unsure)
+	held := slices.DeleteFunc(m.member.ledger.all(), func(e *entry) bool { return acked[e.id] })
+	counts := m.member.ledger.handedOut(held)
+	_, err := askOnce(ctx, m.member, func(ctx context.Context) (int64, error) {
+		return m.member.group.Release(ctx, m.member.name(), counts)
 	})
+	var removed bool
+	if err == nil {
+		f := xstream.Farewell{Unsure: unsure, Claimed: m.member.doubts(), Unseen: m.member.unseen}
+		removed, err = askOnce(ctx, m.member, func(ctx context.Context) (bool, error) {
+			return m.member.group.Leave(ctx, m.member.name(), f)
+		})
+	}
 	switch {
 	case err == nil:
-		m.member.log.Debug("Left the group", watermill.LogFields{"held": len(f.Known), "unsure": len(f.Unsure), "removed": removed})
+		m.member.log.Debug("Left the group", watermill.LogFields{"held": len(held), "unsure": len(unsure), "removed": removed})
 		return true
 	case xstream.Classify(err) == xstream.Transient:
 		return false
@@ -129,23 +144,12 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 	}
 }
 
-// farewell lists what we hold, and leaves out what may have been acked.
-func (m *membership) farewell() xstream.Farewell {
-	f := xstream.Farewell{Unseen: m.member.unseen}
+// unsure lists what may have been acked.
+func (m *membership) unsure() []string {
 	if m.pending == nil {
-		return f
+		return nil
 	}
-	f.Unsure = m.pending.acker.unconfirmed()
-	unsure := make(map[string]bool, len(f.Unsure))
-	for _, id := range f.Unsure {
-		unsure[id] = true
-	}
-	for _, r := range m.member.ledger.forRelease(m.member.ledger.all()) {
-		if !unsure[r.ID] {
-			f.Known = append(f.Known, r)
-		}
-	}
-	return f
+	return m.pending.acker.unconfirmed()
 }
 
 // confirmName asks whether the configured name is still ours when that is in

@@ -45,9 +45,9 @@ func (p *pace) admitted(size int) {
 	}
 }
 
-// target is how many entries may be at hand beyond those that could all be in
-// flight, plus one.
-func (p *pace) target(now time.Time) int {
+// target is how many entries to have at hand, for a caller that has so many slots
+// free. It is never more than what fills the slots or was settled lately.
+func (p *pace) target(now time.Time, slots int) int {
 	if age := now.Sub(p.window); age >= paceWindow {
 		p.settled[1] = p.settled[0]
 		if age >= 2*paceWindow {
@@ -56,7 +56,7 @@ func (p *pace) target(now time.Time) int {
 		p.settled[0], p.window = 0, now
 	}
 	lately := max(p.settled[0], p.settled[1])
-	target := min(p.want, lately+1)
+	target := min(p.want, max(lately+1, slots))
 	if p.entryMax > 0 {
 		target = min(target, maxPrefetchBytes/p.entryMax)
 	}

@@ -18,9 +18,9 @@ func TestPaceGrowsWhileTheCallerWaits(t *testing.T) {
 	p.consumed()
 	p.slow()
 	require.Equal(t, 1, p.want)
-	require.Equal(t, 1, p.target(time.Now()))
+	require.Equal(t, 1, p.target(time.Now(), 0))
 	p.starved()
-	require.Equal(t, 1, p.target(time.Now()), "what was consumed before it was slow does not count")
+	require.Equal(t, 1, p.target(time.Now(), 0), "what was consumed before it was slow does not count")
 }
 
 func TestPaceIsBoundByWhatWasConsumedLately(t *testing.T) {
@@ -28,21 +28,21 @@ func TestPaceIsBoundByWhatWasConsumedLately(t *testing.T) {
 	now := time.Now()
 	p := newPace(maxPrefetch)
 	p.want = maxPrefetch
-	require.Equal(t, 1, p.target(now), "nothing was consumed yet")
+	require.Equal(t, 1, p.target(now, 0), "nothing was consumed yet")
 	for range 9 {
 		p.consumed()
 	}
-	require.Equal(t, 10, p.target(now.Add(paceWindow/2)))
-	require.Equal(t, 10, p.target(now.Add(paceWindow)), "the window before counts")
+	require.Equal(t, 10, p.target(now.Add(paceWindow/2), 0))
+	require.Equal(t, 10, p.target(now.Add(paceWindow), 0), "the window before counts")
 	p.consumed()
-	require.Equal(t, 10, p.target(now.Add(3*paceWindow/2)))
-	require.Equal(t, 2, p.target(now.Add(2*paceWindow)))
+	require.Equal(t, 10, p.target(now.Add(3*paceWindow/2), 0))
+	require.Equal(t, 2, p.target(now.Add(2*paceWindow), 0))
 	p.consumed()
-	require.Equal(t, 1, p.target(now.Add(4*paceWindow)), "and no older one")
+	require.Equal(t, 1, p.target(now.Add(4*paceWindow), 0), "and no older one")
 	for range 10 * maxPrefetch {
 		p.consumed()
 	}
-	require.Equal(t, maxPrefetch, p.target(now.Add(4*paceWindow)), "never more than wanted")
+	require.Equal(t, maxPrefetch, p.target(now.Add(4*paceWindow), 0), "never more than wanted")
 }
 
 func TestPaceIsBoundByBytes(t *testing.T) {
@@ -54,11 +54,11 @@ func TestPaceIsBoundByBytes(t *testing.T) {
 		p := newPace(maxPrefetch)
 		p.admitted(size)
 		p.want = maxPrefetch
-		p.target(now)
+		p.target(now, 0)
 		for range maxPrefetch {
 			p.consumed()
 		}
-		require.Equal(t, want, p.target(now), size)
+		require.Equal(t, want, p.target(now, 0), size)
 	}
 }
 

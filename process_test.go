@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 // A consumer in a process of its own, which a test can kill or stop: this test
@@ -90,7 +91,7 @@ func helperMain(addr string) error {
 			msg.Ack()
 			continue
 		}
-		if !becomes(func() bool { return helperBufferIsFull(client, msg, buffer) }) {
+		if !becomes(func() bool { return helperBufferIsFull(addr, msg, buffer) }) {
 			acks = fillMore
 			msg.Ack()
 			continue
@@ -108,17 +109,15 @@ func helperMain(addr string) error {
 const hungLine = "hung 0"
 
 // helperBufferIsFull is bufferIsFull in a helper process.
-func helperBufferIsFull(client rueidis.Client, msg *message.Message, least int) bool {
-	ctx, b := msg.Context(), client.B()
-	id, _ := redisstream.EntryIDFromContext(ctx)
-	cmd := b.Arbitrary("XPENDING").Keys(os.Getenv(helperTopic)).Args(os.Getenv(helperGroup)).Build()
-	summary, err := client.Do(ctx, cmd).ToArray()
-	if err != nil || len(summary) < 2 {
+func helperBufferIsFull(addr string, msg *message.Message, least int) bool {
+	reply, err := redistest.At(addr).TryDo(msg.Context(), "XPENDING", os.Getenv(helperTopic), os.Getenv(helperGroup))
+	summary, ok := reply.([]any)
+	if err != nil || !ok {
 		return false
 	}
-	n, _ := summary[0].AsInt64()
-	lowest, _ := summary[1].ToString()
-	return least == 0 || n > int64(least) && lowest == id
+	n, _ := summary[0].(int64)
+	id, _ := redisstream.EntryIDFromContext(msg.Context())
+	return least == 0 || n > int64(least) && summary[1] == id
 }
 
 // helper describes a helper process.

@@ -399,3 +399,49 @@ func TestManyGoroutinesPublishAtOnce(t *testing.T) {
 	require.Len(t, seen, 50*(14*1+13*2+13*3))
 	requireOnce(t, seen)
 }
+
+// rueidis has one error for a closed client, whether it had sent the command or
+// not.
+func TestClientClosedUnderAPublishLeavesTheOutcomeUnknown(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, DisableCache: true})
+	require.NoError(t, err)
+	publisher := newPublisher(t, client)
+	var work sync.WaitGroup
+	for range 8 { // many at once, so that the client pipelines from then on
+		work.Go(func() {
+			for range 20 {
+				if err := publisher.Publish("orders", newMessages(1)...); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	before := length(t, server, "orders")
+	server.Pause(t)
+	errs := make(chan error, 2)
+	for range cap(errs) {
+		go func() { errs <- publisher.Publish("orders", newMessages(1)...) }()
+	}
+	requireNoError(t, errs, 200*time.Millisecond)
+	client.Close()
+	for range cap(errs) {
+		err := <-errs
+		require.ErrorIs(t, err, redisstream.ErrOutcomeUnknown)
+		require.NotErrorIs(t, err, redisstream.ErrNonePublished)
+	}
+	server.Resume(t)
+	eventually(t, healTime, func() bool { return length(t, server, "orders") > before }, "they were published")
+}
+
+// requireNoError fails if an error comes within the time.
+func requireNoError(tb testing.TB, errs <-chan error, within time.Duration) {
+	tb.Helper()
+	select {
+	case err := <-errs:
+		require.FailNow(tb, "too early", "%v", err)
+	case <-time.After(within):
+	}
+}

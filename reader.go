@@ -41,14 +41,16 @@ type reader struct {
 	ledger *ledger
 	log    logger
 	block  time.Duration
+	// appetite is run's own, and that of the source in its calls.
+	appetite *appetite
 
 	conn    atomic.Pointer[xstream.Conn]
 	reading atomic.Bool // in a blocking read
 	done    chan struct{}
 }
 
-func newReader(s xstream.Stream, src source, l *ledger, log logger) *reader {
-	return &reader{stream: s, source: src, ledger: l, log: log, block: blockTime, done: make(chan struct{})}
+func newReader(s xstream.Stream, src source, l *ledger, a *appetite, log logger) *reader {
+	return &reader{stream: s, source: src, ledger: l, appetite: a, log: log, block: blockTime, done: make(chan struct{})}
 }
 
 // run reads until ctx ends. A blocked read is not cancelled with ctx but ended
@@ -62,6 +64,7 @@ func (r *reader) run(ctx context.Context) {
 		if room == 0 {
 			return
 		}
+		room = r.appetite.bound(room)
 		if err := r.step(ctx, room); err != nil {
 			r.disconnect()
 			if !t.wait(ctx, err) {
@@ -77,7 +80,7 @@ func (r *reader) run(ctx context.Context) {
 // step makes some entries ours: those that come first, or new ones.
 func (r *reader) step(ctx context.Context, room int) error {
 	if n, err := r.source.claim(ctx, room); n > 0 || err != nil {
-		return err
+		return r.asked(room, err)
 	}
 	conn, err := r.connect(ctx)
 	if err != nil || ctx.Err() != nil {
@@ -89,7 +92,18 @@ func (r *reader) step(ctx context.Context, room int) error {
 	}
 	r.reading.Store(true)
 	defer r.reading.Store(false)
-	return r.source.read(context.WithoutCancel(ctx), conn, room, block)
+	return r.asked(room, r.source.read(context.WithoutCancel(ctx), conn, room, block))
+}
+
+// asked notes how a command for so many entries went.
+func (r *reader) asked(room int, err error) error {
+	switch {
+	case err == nil:
+		r.appetite.answered()
+	case !xstream.IsReply(err) && !xstream.NotSent(err):
+		r.appetite.unanswered(room)
+	}
+	return err
 }
 
 func (r *reader) connect(ctx context.Context) (*xstream.Conn, error) {

@@ -1,6 +1,7 @@
 package redisstream_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -624,4 +625,84 @@ func TestSubscriptionHealsWhenTheServerHasMemoryAgain(t *testing.T) {
 	require.True(t, held.Nack())
 	ackUntilSeen(t, out, []string{held.UUID}, healTime) // maybe twice, as the group is a new one
 	ackUntilSeen(t, out, publish(t, publisher, "orders", 5), healTime)
+}
+
+// With delivery at most once nothing is pending, so nothing may come again.
+func TestAtMostOnceRepeatsNothingWhenItsGroupIsLost(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	publisher := newPublisher(t, shared.Client(t))
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", AtMostOnce: true, MaxInFlight: 4}), topic)
+	publish(t, publisher, topic, 3)
+	held := receive(t, out, healTime)
+	receiveAndAck(t, out, 2, healTime)
+	shared.Do(t, "XGROUP", "DESTROY", topic, "g")
+	eventually(t, healTime, func() bool { return groupExists(t, shared, topic, "g") }, "the group is created again")
+	require.Equal(t, publish(t, publisher, topic, 3), receiveAndAck(t, out, 3, healTime))
+	require.True(t, held.Ack())
+	requireNone(t, out, 500*time.Millisecond)
+	require.Zero(t, pendingCount(t, shared, topic, "g"))
+}
+
+// commandCalls is how often the server has executed a command.
+func commandCalls(tb testing.TB, server *redistest.Server, command string) (calls int64) {
+	tb.Helper()
+	stats, ok := server.Do(tb, "INFO", "commandstats").(string)
+	require.True(tb, ok)
+	if _, rest, ok := strings.Cut(stats, "cmdstat_"+command+":calls="); ok {
+		_, err := fmt.Sscan(rest[:strings.IndexByte(rest, ',')], &calls)
+		require.NoError(tb, err)
+	}
+	return calls
+}
+
+// Another member has created the group anew, and what we hold can't be registered
+// there: that is tried with pauses.
+func TestMemberThatCannotRestoreDoesNotSpin(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	out := subscribe(t, newSubscriber(t, server, redisstream.SubscriberConfig{ConsumerGroup: "g"}), "orders")
+	publish(t, newPublisher(t, server.Client(t)), "orders", 1)
+	held := receive(t, out, healTime)
+	server.Do(t, "EVAL", `redis.call('XGROUP', 'DESTROY', KEYS[1], 'g')
+		redis.call('XGROUP', 'CREATE', KEYS[1], 'g', '$')
+		return redis.call('SET', KEYS[2], 'of another')`, "2", "orders", "{orders}:mark:g")
+	server.Do(t, "ACL", "SETUSER", "default", "-xinfo|stream")
+	before := commandCalls(t, server, "evalsha")
+	require.True(t, held.Nack())
+	requireNone(t, out, 2*time.Second)
+	require.Less(t, commandCalls(t, server, "evalsha")-before, int64(60))
+	server.Do(t, "ACL", "SETUSER", "default", "+@all")
+	require.Equal(t, held.UUID, receiveAndAck(t, out, 1, healTime)[0])
+}
+
+// A reply that takes longer than a command may take is asked for in smaller
+// parts: to ask for the same again would never end.
+func TestLargeEntriesArriveOverANarrowLine(t *testing.T) {
+	t.Parallel()
+	for _, group := range []string{"g", ""} {
+		t.Run("group="+group, func(t *testing.T) {
+			t.Parallel()
+			const total, size, rate = 60, 256 << 10, 2 << 20
+			server := redistest.Start(t)
+			publisher := newPublisher(t, server.Client(t))
+			msgs := newMessages(total)
+			for i, msg := range msgs[total/2:] { // small ones first, so that many are asked for at once
+				msg.Payload = bytes.Repeat([]byte{byte(i)}, size)
+			}
+			require.NoError(t, publisher.Publish("orders", msgs...))
+			proxy := redistest.NewProxy(t, server.Addr())
+			config := redisstream.SubscriberConfig{Client: server.Client(t, through(proxy)), ConsumerGroup: group, MaxInFlight: total, Start: redisstream.StartOldest()}
+			if group != "" {
+				config.MinIdle = 3 * time.Second
+			}
+			proxy.Limit(rate)
+			out := subscribe(t, newSubscriber(t, server, config), "orders")
+			want := make([]string, total)
+			for i, msg := range msgs {
+				want[i] = msg.UUID
+			}
+			require.ElementsMatch(t, want, receiveAndAck(t, out, total, 20*time.Second))
+		})
+	}
 }

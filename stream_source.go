@@ -16,7 +16,9 @@ type streamSource struct {
 	ledger *ledger
 	log    logger
 	cursor xstream.ID
-	check  bool // the stream may have been replaced by another one
+	// appetite is the reader's.
+	appetite *appetite
+	check    bool // the stream may have been replaced by another one
 }
 
 // claim implements source: without a group there is nothing to claim. It looks
@@ -44,7 +46,7 @@ func (s *streamSource) claim(ctx context.Context, _ int) (int, error) {
 // read implements source.
 func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error {
 	sent := time.Now()
-	entries, err := conn.Read(ctx, s.cursor, room, block)
+	entries, err := conn.Read(ctx, s.cursor, room, block, s.appetite.slack)
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,9 @@ func (s *Subscriber) SubscribeInitializeWithContext(ctx context.Context, topic s
 		return nil
 	}
 	group := xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup}
-	if err := s.retry(ctx, func(ctx context.Context) error { return s.createGroup(ctx, group) }); err != nil {
+	ctx, cancel := s.starting(ctx)
+	defer cancel()
+	if err := retry(ctx, func(ctx context.Context) error { return s.createGroup(ctx, group) }); err != nil {
 		return fmt.Errorf("initialize %q: %w", topic, err)
 	}
 	return nil
@@ -134,21 +136,27 @@ func (s *Subscriber) stream(topic string) xstream.Stream {
 	return xstream.Stream{Client: s.config.Client, Key: topic}
 }
 
-// retry repeats what fails for reasons that pass, until ctx ends, the Subscriber
-// is closed, or the start has taken too long.
-func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context) error) error {
+// starting returns a context for what Subscribe waits for: it ends with ctx, with
+// Close, or when the start has taken too long.
+func (s *Subscriber) starting(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancelCause(ctx)
-	defer end(nil)
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errNoAnswer)
-	defer cancel()
 	unlink := s.whenClosed(func() { end(ErrSubscriberClosed) })
-	defer unlink()
+	return ctx, func() {
+		unlink()
+		cancel()
+		end(nil)
+	}
+}
+
+// retry repeats what fails for reasons that pass, until ctx ends.
+func retry(ctx context.Context, command func(ctx context.Context) error) error {
 	for failures := 1; ; failures++ {
 		err := attempt(ctx, command)
 		if err == nil {
 			return nil
 		}
-		if xstream.Classify(err) == xstream.Refused || xstream.IsClosed(err) {
+		if xstream.Classify(err) == xstream.Refused || xstream.IsClosed(err) && failures >= closedAttempts {
 			return err
 		}
 		if !pause(ctx, retryPause(failures)) {
@@ -156,6 +164,10 @@ func (s *Subscriber) retry(ctx context.Context, command func(ctx context.Context
 		}
 	}
 }
+
+// closedAttempts is how often a client may say that it is closed before that is
+// believed: it says so too when the master has changed under it.
+const closedAttempts = 5
 
 // attempt runs a command and returns when ctx ends, even if the client does not:
 // on a frozen server it may wait for a reply whatever the context says.

@@ -66,9 +66,21 @@ func (s *subscription) run(stop context.Context) {
 	budget, cancel := context.WithTimeout(work, farewellTime)
 	defer cancel()
 	s.membership.flush(budget)
-	waitFor(budget, &fetching)
-	s.membership.leave(budget)
+	s.leave(budget, &fetching)
 	s.log.Debug("Subscription has ended", nil)
+}
+
+// leave gives back what is left. A read that does not end, as on a connection
+// that is dead, must not keep us from that: it is repeated if the read ends later.
+func (s *subscription) leave(budget context.Context, fetching *sync.WaitGroup) {
+	patience, cancel := context.WithTimeout(budget, farewellTime/4)
+	defer cancel()
+	ended := waitFor(patience, fetching)
+	s.membership.leave(budget)
+	if !ended && waitFor(budget, fetching) {
+		s.membership.leave(budget)
+	}
+	s.membership.free(budget)
 }
 
 // handOut starts the dispatcher. The channel it returns is closed when all that
@@ -130,8 +142,8 @@ func (s *subscription) drain(handed <-chan struct{}) {
 	close(s.giveUp)
 }
 
-// waitFor waits for a group of goroutines, until ctx ends.
-func waitFor(ctx context.Context, wg *sync.WaitGroup) {
+// waitFor waits for a group of goroutines, and reports false if ctx ended first.
+func waitFor(ctx context.Context, wg *sync.WaitGroup) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -139,6 +151,8 @@ func waitFor(ctx context.Context, wg *sync.WaitGroup) {
 	}()
 	select {
 	case <-done:
+		return true
 	case <-ctx.Done():
+		return false
 	}
 }

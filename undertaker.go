@@ -2,10 +2,13 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // The keys of Watermill's poison queue, whose tools then understand our dead
@@ -93,29 +96,37 @@ func pauseOr(ctx context.Context, finish <-chan struct{}) {
 	}
 }
 
-// bury tries to move everything once and reports whether something is left.
-func (u *undertaker) bury(ctx context.Context) (left bool) {
+// bury moves entries until one can't be moved, and reports whether that was so.
+func (u *undertaker) bury(ctx context.Context) (refused bool) {
 	u.mu.Lock()
 	batch := u.queue
 	u.queue = nil
 	u.mu.Unlock()
-	for _, c := range batch {
-		if u.buryOne(ctx, &c) {
+	for i := range batch {
+		if u.buryOne(ctx, &batch[i]) {
 			continue
 		}
+		// What is refused for one is refused for all, so the others wait. This one
+		// comes last next time, in case that it alone is the reason.
 		u.mu.Lock()
-		u.queue = append(u.queue, c)
+		u.queue = slices.Concat(batch[i+1:], u.queue, batch[i:i+1])
 		u.mu.Unlock()
-		left = true
+		return true
 	}
-	return left
+	return false
 }
 
 func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	letter := u.letter(c)
 	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
-		return u.member.group.Bury(ctx, u.member.dead, u.member.name(), c.entry.id, letter)
+		return u.member.group.Bury(ctx, xstream.Burial{Dead: u.member.dead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter})
 	})
+	if err == nil && !moved && !c.reported {
+		var again bool
+		if again, err = u.member.groupReplaced(ctx); again && err == nil {
+			return false
+		}
+	}
 	fields := watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
 	if err != nil {
 		if !c.reported && ctx.Err() == nil {
@@ -125,7 +136,7 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 		return false
 	}
 	u.ledger.forget([]*entry{c.entry})
-	if moved {
+	if moved || c.reported { // the answer to an earlier attempt may be lost
 		u.log.Error("Moved an entry that is no message to the dead letters", c.reason, fields)
 	}
 	return true

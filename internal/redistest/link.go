@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"time"
@@ -24,8 +25,12 @@ type chunk struct {
 type link struct {
 	proxy  *Proxy
 	client net.Conn
+	gate   gate
 	done   chan struct{} // closed by cut
 	cut    func()        // ends the link; may be called by everybody, often
+
+	mu   sync.Mutex // protects following fields
+	last []byte     // what the client sent last
 }
 
 func newLink(p *Proxy, client net.Conn) *link {
@@ -74,6 +79,7 @@ func (l *link) forward(to, from net.Conn) {
 			return
 		}
 	}
+	l.gate.pass(l.done)
 	l.proxy.gate.pass(l.done) // the end of a connection does not leave a black hole either
 }
 
@@ -83,6 +89,11 @@ func (l *link) receive(chunks chan<- chunk, from net.Conn) {
 		data := make([]byte, chunkSize)
 		n, err := from.Read(data)
 		if n > 0 {
+			if from == l.client {
+				l.mu.Lock()
+				l.last = data[:n]
+				l.mu.Unlock()
+			}
 			select {
 			case chunks <- chunk{data: data[:n], due: time.Now().Add(time.Duration(l.proxy.delay.Load()))}:
 			case <-l.done:
@@ -98,11 +109,27 @@ func (l *link) receive(chunks chan<- chunk, from net.Conn) {
 // deliver writes a chunk when it is due and the gate is open. It reports false when the link has
 // ended.
 func (l *link) deliver(to net.Conn, c chunk) bool {
-	if !l.await(c.due) || !l.proxy.gate.pass(l.done) {
+	if !l.await(c.due) || !l.proxy.gate.pass(l.done) || !l.gate.pass(l.done) {
 		return false
 	}
-	_, err := to.Write(c.data)
-	return err == nil
+	if _, err := to.Write(c.data); err != nil {
+		return false
+	}
+	if rate := l.proxy.rate.Load(); rate > 0 {
+		return l.await(time.Now().Add(time.Duration(len(c.data)) * time.Second / time.Duration(rate)))
+	}
+	return true
+}
+
+// silence makes the link a black hole if the client's last words contain the text.
+func (l *link) silence(text string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !bytes.Contains(l.last, []byte(text)) {
+		return false
+	}
+	l.gate.close()
+	return true
 }
 
 func (l *link) await(due time.Time) bool {

@@ -17,6 +17,7 @@ type Proxy struct {
 	port   int
 	gate   gate
 	delay  atomic.Int64 // a time.Duration
+	rate   atomic.Int64 // bytes per second of each connection and direction, 0 = no limit
 	work   sync.WaitGroup
 
 	mu       sync.Mutex         // protects following fields
@@ -82,6 +83,24 @@ func (p *Proxy) Allow() {
 // Delay makes what is received from now on take the time d longer, each way: a round trip takes
 // 2*d. It adds latency and takes no throughput. The default is 0.
 func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
+
+// Limit makes each connection carry no more than so many bytes per second, each way, from now on.
+// The default is 0, no limit.
+func (p *Proxy) Limit(bytesPerSecond int) { p.rate.Store(int64(bytesPerSecond)) }
+
+// Silence makes black holes of the connections on which the client's last words contain the text.
+// They stay open until an end gives up; new ones work. It returns how many they are.
+func (p *Proxy) Silence(text string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for l := range p.links {
+		if l.silence(text) {
+			n++
+		}
+	}
+	return n
+}
 
 // serve takes over the listener. Except for NewProxy the caller holds mu.
 func (p *Proxy) serve(listener net.Listener) {

@@ -134,6 +134,38 @@ func TestDelayAddsLatencyAndKeepsThroughput(t *testing.T) {
 	require.Equal(t, "+PONG\r\n", ask(t, conn))
 }
 
+func TestLimitMakesALineNarrow(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := NewProxy(t, s.Addr())
+	p.Limit(1 << 20)
+	through := &Server{port: p.port}
+	s.Do(t, "SET", "big", strings.Repeat("x", 512<<10))
+	start := time.Now()
+	require.Len(t, through.Do(t, "GET", "big"), 512<<10)
+	require.GreaterOrEqual(t, time.Since(start), 450*time.Millisecond)
+	p.Limit(0)
+	start = time.Now()
+	require.Len(t, through.Do(t, "GET", "big"), 512<<10)
+	require.Less(t, time.Since(start), 400*time.Millisecond)
+}
+
+func TestSilencedConnectionsAreBlackHoles(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := NewProxy(t, s.Addr())
+	old, other := open(t, p), open(t, p)
+	ask(t, old)
+	_, err := other.Write([]byte("ECHO x\r\n"))
+	require.NoError(t, err)
+	receive(t, other, 7)
+	require.Equal(t, 1, p.Silence("PING"))
+	sendPing(t, old)
+	require.True(t, silent(t, old))
+	require.Equal(t, "+PONG\r\n", ask(t, other))
+	require.Equal(t, "+PONG\r\n", ask(t, open(t, p)))
+}
+
 func TestProxyClosesInEveryState(t *testing.T) {
 	t.Parallel()
 	s := Start(t)

@@ -54,7 +54,9 @@ func (a *Adder) transacted(replies []rueidis.RedisResult) []Added {
 	begin, queued, end := replies[0], replies[1:len(replies)-1], replies[len(replies)-1]
 	if err := begin.Error(); err != nil && IsReply(err) {
 		// Without its MULTI, each command was executed by itself.
-		a.plain.Store(true)
+		if Classify(err) == Refused {
+			a.plain.Store(true)
+		}
 		return collect(queued)
 	}
 	list, err := end.ToArray()

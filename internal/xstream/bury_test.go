@@ -1,10 +1,13 @@
 package xstream
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 func TestBuryMovesAnEntry(t *testing.T) {
@@ -12,7 +15,7 @@ func TestBuryMovesAnEntry(t *testing.T) {
 	g := newGroup(t)
 	deliver(t, g, "me", 1, 2)
 	dead := DeadLetters("{"+g.Key+"}", g.Name)
-	moved, err := g.Bury(t.Context(), dead, "me", id(1), []string{"b", "1", "a", "", "b", "\x00"})
+	moved, err := g.Bury(t.Context(), Burial{Dead: dead, Consumer: "me", ID: id(1), Fields: []string{"b", "1", "a", "", "b", "\x00"}})
 	require.NoError(t, err)
 	require.True(t, moved)
 	require.Equal(t, map[string]string{id(2): "me 1"}, ownersOf(t, g))
@@ -29,7 +32,7 @@ func TestBuryOnlyItsOwn(t *testing.T) {
 	shared.Do(t, "XACK", g.Key, g.Name, id(1))
 	dead := DeadLetters("{"+g.Key+"}", g.Name)
 	for _, id := range ids(1, 3) {
-		moved, err := g.Bury(t.Context(), dead, "me", id, []string{"a", "1"})
+		moved, err := g.Bury(t.Context(), Burial{Dead: dead, Consumer: "me", ID: id, Fields: []string{"a", "1"}})
 		require.NoError(t, err)
 		require.False(t, moved, id)
 	}
@@ -43,7 +46,7 @@ func TestBuryLosesNothingWhenTheDeadLettersAreNoStream(t *testing.T) {
 	deliver(t, g, "me", 1, 1)
 	dead := DeadLetters("{"+g.Key+"}", g.Name)
 	shared.Do(t, "SET", dead, "no stream")
-	moved, err := g.Bury(t.Context(), dead, "me", id(1), []string{"a", "1"})
+	moved, err := g.Bury(t.Context(), Burial{Dead: dead, Consumer: "me", ID: id(1), Fields: []string{"a", "1"}})
 	require.ErrorContains(t, err, "WRONGTYPE")
 	require.Equal(t, Refused, Classify(err))
 	require.False(t, moved)
@@ -101,4 +104,44 @@ func TestHoldEndsByItself(t *testing.T) {
 		holder, err := s.Hold(t.Context(), lease, "b", "60000")
 		return err == nil && holder == ""
 	}, 5*time.Second, 10*time.Millisecond)
+}
+
+// A script can't pass as many values to a command as an entry may have.
+func TestBuryAVeryLongEntry(t *testing.T) {
+	t.Parallel()
+	for name, without := range map[string]string{"transaction": "+@all", "no transaction": "-multi"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			g := Group{Stream: newStream(t, server), Name: "g"}
+			require.NoError(t, g.Create(t.Context(), "0"))
+			add(t, g.Stream, 1, 1)
+			server.Do(t, "XREADGROUP", "GROUP", "g", "me", "STREAMS", g.Key, ">")
+			server.Do(t, "ACL", "SETUSER", "default", without)
+			fields := make([]string, 20_000)
+			for i := range fields {
+				fields[i] = strconv.Itoa(i)
+			}
+			burial := Burial{Dead: "{" + g.Key + "}:dead", Consumer: "me", ID: id(1), Fields: fields}
+
+			server.Do(t, "SET", burial.Dead, "no stream")
+			_, err := g.Bury(t.Context(), burial)
+			require.ErrorContains(t, err, "WRONGTYPE")
+			require.Len(t, server.Do(t, "XPENDING", g.Key, "g", "-", "+", "9"), 1, "it is not lost")
+
+			server.Do(t, "DEL", burial.Dead)
+			moved, err := g.Bury(t.Context(), burial)
+			require.NoError(t, err)
+			require.True(t, moved)
+			require.Empty(t, server.Do(t, "XPENDING", g.Key, "g", "-", "+", "9"))
+
+			moved, err = g.Bury(t.Context(), burial)
+			require.NoError(t, err)
+			require.False(t, moved)
+			letters, err := Stream{Client: g.Client, Key: burial.Dead}.Range(t.Context(), ID{}, 9)
+			require.NoError(t, err)
+			require.Len(t, letters, 1)
+			require.Equal(t, fields, fieldsOf(letters[0]))
+		})
+	}
 }

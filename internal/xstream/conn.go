@@ -71,6 +71,7 @@ type GroupRead struct {
 	Consumer string
 	Count    int
 	Block    time.Duration
+	Slack    time.Duration // how much longer than usual the reply may take
 	// NoAck leaves nothing pending: the server forgets an entry as it hands it
 	// out.
 	NoAck bool
@@ -84,18 +85,18 @@ func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, er
 	}
 	b := c.dedicated.B().Xreadgroup().Group(g.Name, r.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds())
 	if r.NoAck {
-		return c.await(ctx, r.Block, b.Noack().Streams().Key(g.Key).Id(">").Build())
+		return c.await(ctx, r.Block+r.Slack, b.Noack().Streams().Key(g.Key).Id(">").Build())
 	}
-	return c.await(ctx, r.Block, b.Streams().Key(g.Key).Id(">").Build())
+	return c.await(ctx, r.Block+r.Slack, b.Streams().Key(g.Key).Id(">").Build())
 }
 
-// Read reads what comes after an ID.
-func (c *Conn) Read(ctx context.Context, after ID, count int, block time.Duration) ([]Entry, error) {
+// Read reads what comes after an ID. The reply may take slack longer than usual.
+func (c *Conn) Read(ctx context.Context, after ID, count int, block, slack time.Duration) ([]Entry, error) {
 	if count < 1 {
 		return nil, ErrBadCount
 	}
 	b := c.dedicated.B().Xread().Count(int64(count)).Block(block.Milliseconds())
-	return c.await(ctx, block, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
+	return c.await(ctx, block+slack, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
 }
 
 func (c *Conn) await(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {

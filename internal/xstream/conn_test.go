@@ -73,11 +73,11 @@ func TestReadsAfterAnID(t *testing.T) {
 			s := newStream(t, shared, protocol)
 			add(t, s, 1, 5)
 			conn := connect(t, s)
-			entries, err := conn.Read(t.Context(), ID{2, 1}, 2, time.Second)
+			entries, err := conn.Read(t.Context(), ID{2, 1}, 2, time.Second, 0)
 			require.NoError(t, err)
 			require.Equal(t, ids(3, 4), idsOf(entries))
 			require.Equal(t, []string{"n", "3"}, fieldsOf(entries[0]))
-			entries, err = conn.Read(t.Context(), ID{5, 1}, 2, time.Millisecond)
+			entries, err = conn.Read(t.Context(), ID{5, 1}, 2, time.Millisecond, 0)
 			require.NoError(t, err)
 			require.Empty(t, entries)
 		})
@@ -91,7 +91,7 @@ func TestFieldsOfAnEntry(t *testing.T) {
 			t.Parallel()
 			s := newStream(t, shared, protocol)
 			shared.Do(t, "XADD", s.Key, "1-1", "b", "12", "a", "", "b", "\r\n\x00\xff", "", "x")
-			entries, err := connect(t, s).Read(t.Context(), ID{}, 1, time.Second)
+			entries, err := connect(t, s).Read(t.Context(), ID{}, 1, time.Second, 0)
 			require.NoError(t, err)
 			require.Equal(t, 4, entries[0].Len())
 			require.Equal(t, []string{"b", "12", "a", "", "b", "\r\n\x00\xff", "", "x"}, fieldsOf(entries[0]))
@@ -111,7 +111,7 @@ func TestReadsOfNothingAreRefused(t *testing.T) {
 		entries, err := conn.ReadGroup(t.Context(), g, GroupRead{Consumer: "me", Count: count, Block: time.Millisecond})
 		require.ErrorIs(t, err, ErrBadCount)
 		require.Empty(t, entries)
-		entries, err = conn.Read(t.Context(), ID{}, count, time.Millisecond)
+		entries, err = conn.Read(t.Context(), ID{}, count, time.Millisecond, 0)
 		require.ErrorIs(t, err, ErrBadCount)
 		require.Empty(t, entries)
 	}
@@ -130,7 +130,7 @@ func TestReadsOfNothingNewEndByThemselves(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, entries)
 			require.GreaterOrEqual(t, time.Since(start), 100*time.Millisecond)
-			entries, err = conn.Read(t.Context(), ID{}, 1, 100*time.Millisecond)
+			entries, err = conn.Read(t.Context(), ID{}, 1, 100*time.Millisecond, 0)
 			require.NoError(t, err)
 			require.Empty(t, entries)
 			require.GreaterOrEqual(t, time.Since(start), 200*time.Millisecond)
@@ -158,7 +158,7 @@ func TestUnblockEndsARead(t *testing.T) {
 		"ReadGroup": func(conn *Conn) ([]Entry, error) {
 			return conn.ReadGroup(t.Context(), g, GroupRead{Consumer: "me", Count: 1, Block: 30 * time.Second})
 		},
-		"Read": func(conn *Conn) ([]Entry, error) { return conn.Read(t.Context(), MaxID, 1, 30*time.Second) },
+		"Read": func(conn *Conn) ([]Entry, error) { return conn.Read(t.Context(), MaxID, 1, 30*time.Second, 0) },
 	} {
 		conn := connect(t, g.Stream)
 		require.True(t, conn.CanUnblock())
@@ -192,7 +192,7 @@ func TestDialWithoutTheRightToUnblock(t *testing.T) {
 		require.False(t, conn.CanUnblock(), denied)
 		require.NoError(t, conn.Unblock(t.Context()))
 		add(t, s, 1, 1)
-		entries, err := conn.Read(t.Context(), ID{}, 1, time.Second)
+		entries, err := conn.Read(t.Context(), ID{}, 1, time.Second, 0)
 		require.NoError(t, err)
 		require.Len(t, entries, 1)
 	}
@@ -233,7 +233,7 @@ func TestReadsOfAFrozenServerEnd(t *testing.T) {
 	conn := connect(t, s)
 	server.Pause(t)
 	start := time.Now()
-	_, err := conn.Read(t.Context(), ID{}, 1, 100*time.Millisecond)
+	_, err := conn.Read(t.Context(), ID{}, 1, 100*time.Millisecond, 0)
 	require.Error(t, err)
 	require.Equal(t, Transient, Classify(err))
 	require.GreaterOrEqual(t, time.Since(start), 100*time.Millisecond+readGrace)
@@ -245,7 +245,7 @@ func TestReadsOfAFrozenServerEnd(t *testing.T) {
 func TestParseStreams(t *testing.T) {
 	t.Parallel()
 	s := Stream{Client: mock(t, number(1), array(array(text("k"), array(array(text("1-1"), "*-1\r\n"), array(text("2-1"), bulks("a", "1")))))), Key: "k"}
-	entries, err := connect(t, s).Read(t.Context(), ID{}, 2, time.Second)
+	entries, err := connect(t, s).Read(t.Context(), ID{}, 2, time.Second, 0)
 	require.NoError(t, err)
 	require.Equal(t, ids(1, 2), idsOf(entries))
 	require.Zero(t, entries[0].Len())

@@ -52,11 +52,10 @@ func IsReply(err error) bool {
 }
 
 // NotSent reports whether the command can't have reached a server, because
-// there was no connection to send it over.
+// there was no connection to send it over. ErrClosing says nothing of it: rueidis
+// answers with it what is on its way when a connection is closed, be it by the
+// client's owner or because the master has changed.
 func NotSent(err error) bool {
-	if errors.Is(err, rueidis.ErrClosing) {
-		return true
-	}
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
 }

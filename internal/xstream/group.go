@@ -98,17 +98,20 @@ func (g Group) Discard(ctx context.Context, consumer string) (removed bool, err 
 	return n == 1, err
 }
 
-// Recount is an entry and the change of its delivery count.
-type Recount struct {
-	ID     string
-	Change int
+// Unchanged is the count of an entry that keeps the one it has.
+const Unchanged = -1
+
+// Count is an entry and the delivery count that it is to have.
+type Count struct {
+	ID         string
+	Deliveries int64
 }
 
 // Release gives entries back to the group, as far as they still belong to the
 // consumer.
-func (g Group) Release(ctx context.Context, consumer string, entries []Recount) (released int64, err error) {
+func (g Group) Release(ctx context.Context, consumer string, entries []Count) (released int64, err error) {
 	for _, page := range pages(entries) {
-		n, err := g.exec(ctx, release, nil, recountArgs(page, g.Name, consumer)).AsInt64()
+		n, err := g.exec(ctx, release, nil, countArgs(page, g.Name, consumer)).AsInt64()
 		if err != nil {
 			return released, err
 		}
@@ -125,10 +128,10 @@ const (
 
 // Touch renews the consumer's right to the entries. For each it returns the
 // delivery count, NotMine or Gone.
-func (g Group) Touch(ctx context.Context, consumer string, entries []Recount) ([]int64, error) {
+func (g Group) Touch(ctx context.Context, consumer string, entries []Count) ([]int64, error) {
 	var counts []int64
 	for _, page := range pages(entries) {
-		reply, err := g.exec(ctx, touch, nil, recountArgs(page, g.Name, consumer)).AsIntSlice()
+		reply, err := g.exec(ctx, touch, nil, countArgs(page, g.Name, consumer)).AsIntSlice()
 		if err != nil {
 			return counts, err
 		}
@@ -140,33 +143,29 @@ func (g Group) Touch(ctx context.Context, consumer string, entries []Recount) ([
 	return counts, nil
 }
 
-// Bury moves an entry to the dead letters, with the given fields in order. It
-// reports false when the entry no longer belongs to the consumer.
-func (g Group) Bury(ctx context.Context, dead, consumer, id string, fields []string) (bool, error) {
-	n, err := g.exec(ctx, bury, []string{dead}, append([]string{g.Name, consumer, id}, fields...)).AsInt64()
-	return n == 1, err
-}
-
 // leavePage is the most that one script call of Leave moves. It takes some
 // milliseconds, at the end of a subscription only.
 const leavePage = 2000
 
 // Farewell is how a consumer leaves its group.
 type Farewell struct {
-	// Known are the entries that the consumer holds, with the change of their
-	// counts.
-	Known []Recount
 	// Unsure are entries whose ack got no reply. They are not released.
 	Unsure []string
-	// Unseen is the change of the count of entries that are pending for the
+	// Claimed are entries that may have been claimed. Their counts stay.
+	Claimed []string
+	// Unseen is the change of the count of other entries that are pending for the
 	// consumer without its knowledge.
 	Unseen int
 }
 
-// Leave releases everything that is pending for the consumer and removes the
-// consumer when nothing is left.
+// Leave releases what is pending for the consumer without its knowledge, and
+// removes the consumer when nothing is left. What it holds it has to release
+// before.
 func (g Group) Leave(ctx context.Context, consumer string, f Farewell) (removed bool, err error) {
-	args := recountArgs(f.Known, g.Name, consumer, strconv.Itoa(f.Unseen), strconv.Itoa(leavePage+len(f.Unsure)))
+	args := []string{g.Name, consumer, strconv.Itoa(f.Unseen), strconv.Itoa(leavePage + len(f.Unsure))}
+	for _, id := range f.Claimed {
+		args = append(args, id, "0")
+	}
 	for _, id := range f.Unsure {
 		args = append(args, id, "keep")
 	}
@@ -197,11 +196,11 @@ func pages[T any](list []T) [][]T {
 	return out
 }
 
-func recountArgs(entries []Recount, head ...string) []string {
+func countArgs(entries []Count, head ...string) []string {
 	args := make([]string, 0, len(head)+2*len(entries))
 	args = append(args, head...)
 	for _, e := range entries {
-		args = append(args, e.ID, strconv.Itoa(e.Change))
+		args = append(args, e.ID, strconv.FormatInt(e.Deliveries, 10))
 	}
 	return args
 }

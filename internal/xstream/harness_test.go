@@ -143,11 +143,11 @@ func idsOf(entries []Entry) []string {
 	return out
 }
 
-// recounts are entries whose counts change by the same.
-func recounts(change int, ids ...string) []Recount {
-	var out []Recount
+// each gives entries the same count.
+func each(deliveries int64, ids ...string) []Count {
+	var out []Count
 	for _, id := range ids {
-		out = append(out, Recount{ID: id, Change: change})
+		out = append(out, Count{id, deliveries})
 	}
 	return out
 }

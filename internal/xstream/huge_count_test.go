@@ -24,12 +24,12 @@ func TestHugeDeliveryCounts(t *testing.T) {
 			require.Equal(t, ids(1, 3), idsOf(taken.Entries))
 			require.EqualValues(t, MaxDeliveries, taken.Entries[1].Deliveries)
 
-			for _, change := range []int{0, 1} {
-				counts, err := g.Touch(t.Context(), "me", recounts(change, ids(1, 3)...))
+			for _, want := range []int64{Unchanged, MaxDeliveries, MaxDeliveries + 1} {
+				counts, err := g.Touch(t.Context(), "me", []Count{{id(1), Unchanged}, {id(2), want}, {id(3), Unchanged}})
 				require.NoError(t, err)
 				require.EqualValues(t, MaxDeliveries, counts[1])
 			}
-			n, err := g.Release(t.Context(), "me", recounts(0, id(2)))
+			n, err := g.Release(t.Context(), "me", each(Unchanged, id(2)))
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
 			gone, err := g.Leave(t.Context(), "me", Farewell{})

@@ -28,7 +28,7 @@ func TestReleaseGivesBack(t *testing.T) {
 	deliver(t, g, "me", 1, 4)
 	set(t, g, "me", 0, 3, id(2), id(3))
 	set(t, g, "me", 0, 0, id(4))
-	n, err := g.Release(t.Context(), "me", []Recount{{id(1), -1}, {id(2), -1}, {id(3), 0}, {id(4), -1}})
+	n, err := g.Release(t.Context(), "me", []Count{{id(1), 0}, {id(2), 2}, {id(3), Unchanged}, {id(4), 0}})
 	require.NoError(t, err)
 	require.Equal(t, int64(4), n)
 	require.Equal(t, map[string]string{
@@ -46,7 +46,7 @@ func TestReleaseGivesBackOnlyItsOwn(t *testing.T) {
 	set(t, g, "other", 60_000, 2, id(1))
 	shared.Do(t, "XACK", g.Key, g.Name, id(3))
 	shared.Do(t, "XDEL", g.Key, id(4))
-	_, err := g.Release(t.Context(), "me", recounts(-1, ids(1, 6)...))
+	_, err := g.Release(t.Context(), "me", each(0, ids(1, 6)...))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{id(1): "other 2", id(2): Released + " 0"}, ownersOf(t, g))
 	require.GreaterOrEqual(t, pendingOf(t, g)[id(1)].idle, 60*time.Second)
@@ -56,11 +56,11 @@ func TestReleaseOfManyPages(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
 	deliver(t, g, "me", 1, 300)
-	n, err := g.Release(t.Context(), "me", recounts(-1, ids(1, 300)...))
+	n, err := g.Release(t.Context(), "me", each(0, ids(1, 300)...))
 	require.NoError(t, err)
 	require.Equal(t, int64(300), n)
 	requireTakenAtOnce(t, g, ids(1, 300)...)
-	n, err = g.Release(t.Context(), "me", recounts(-1, ids(1, 300)...))
+	n, err = g.Release(t.Context(), "me", each(0, ids(1, 300)...))
 	require.NoError(t, err)
 	require.Zero(t, n, "the peer has them")
 }
@@ -68,7 +68,7 @@ func TestReleaseOfManyPages(t *testing.T) {
 func TestReleaseReportsWhatItReleasedBeforeAnError(t *testing.T) {
 	t.Parallel()
 	g := Group{Stream: Stream{Client: mock(t, number(128), "-ERR no\r\n"), Key: "k"}, Name: "g"}
-	n, err := g.Release(t.Context(), "me", recounts(-1, ids(1, 129)...))
+	n, err := g.Release(t.Context(), "me", each(0, ids(1, 129)...))
 	require.Error(t, err)
 	require.Equal(t, int64(128), n)
 }
@@ -79,12 +79,12 @@ func TestLeaveReleasesAllAndRemovesTheConsumer(t *testing.T) {
 	deliver(t, g, "me", 1, 3)
 	deliver(t, g, "other", 4, 4)
 	set(t, g, "me", 0, 5, ids(1, 3)...)
-	removed, err := g.Leave(t.Context(), "me", Farewell{Known: []Recount{{id(1), 0}, {id(2), -1}}, Unseen: -2})
+	removed, err := g.Leave(t.Context(), "me", Farewell{Claimed: ids(1, 2), Unseen: -2})
 	require.NoError(t, err)
 	require.True(t, removed)
 	require.ElementsMatch(t, []string{"other", Released}, consumersOf(t, g))
 	require.Equal(t, map[string]string{
-		id(1): Released + " 5", id(2): Released + " 4", id(3): Released + " 3", id(4): "other 1",
+		id(1): Released + " 5", id(2): Released + " 5", id(3): Released + " 3", id(4): "other 1",
 	}, ownersOf(t, g))
 	requireTakenAtOnce(t, g, ids(1, 3)...)
 }
@@ -93,7 +93,7 @@ func TestLeaveKeepsWhatMayBeAcked(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
 	deliver(t, g, "me", 1, 3)
-	removed, err := g.Leave(t.Context(), "me", Farewell{Known: recounts(0, id(1)), Unsure: ids(2, 2), Unseen: -1})
+	removed, err := g.Leave(t.Context(), "me", Farewell{Claimed: ids(1, 1), Unsure: ids(2, 2), Unseen: -1})
 	require.NoError(t, err)
 	require.False(t, removed)
 	require.Equal(t, map[string]string{id(1): Released + " 1", id(2): "me 1", id(3): Released + " 0"}, ownersOf(t, g))
@@ -110,7 +110,7 @@ func TestLeaveWithNothing(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
 	shared.Do(t, "XGROUP", "CREATECONSUMER", g.Key, g.Name, "me")
-	removed, err := g.Leave(t.Context(), "me", Farewell{Known: recounts(0, "7-7")})
+	removed, err := g.Leave(t.Context(), "me", Farewell{Claimed: []string{"7-7"}})
 	require.NoError(t, err)
 	require.True(t, removed)
 	require.Empty(t, consumersOf(t, g))
@@ -143,7 +143,7 @@ func TestLeaveOfManyPages(t *testing.T) {
 			g := newGroup(t)
 			deliver(t, g, "me", 1, n)
 			removed, err := g.Leave(t.Context(), "me", Farewell{
-				Known: recounts(0, ids(1, 2500)...), Unsure: ids(n-kept+1, n), Unseen: -1,
+				Claimed: ids(1, 2500), Unsure: ids(n-kept+1, n), Unseen: -1,
 			})
 			require.NoError(t, err)
 			require.Equal(t, kept == 0, removed)

@@ -9,10 +9,10 @@ import (
 // Restoration says how to bring back a group that is gone.
 type Restoration struct {
 	Consumer string
-	Start    string    // the group starts after this ID
-	Mark     string    // the key of the group's mark
-	Token    string    // the mark, if it is us who create the group
-	Entries  []Recount // what the consumer holds, with its deliveries
+	Start    string  // the group starts after this ID
+	Mark     string  // the key of the group's mark
+	Token    string  // the mark, if it is us who create the group
+	Entries  []Count // what the consumer holds, with its deliveries
 }
 
 // Restored is what came of a Restoration.
@@ -30,7 +30,7 @@ func (g Group) Restore(ctx context.Context, r Restoration) (Restored, error) {
 	for {
 		page := rest[:min(len(rest), scriptPage)]
 		rest = rest[len(page):]
-		args := recountArgs(page, g.Name, r.Consumer, r.Start, r.Token)
+		args := countArgs(page, g.Name, r.Consumer, r.Start, r.Token)
 		reply, err := g.exec(ctx, restore, []string{r.Mark}, args).ToArray()
 		if err != nil {
 			return out, err

@@ -53,11 +53,12 @@ if from == '` + Released + `' and not redis.call('XPENDING', KEYS[1], ARGV[1], '
 end
 return {taken, gone}`)
 
-// touch renews entries that still belong to a consumer, and may change their
-// delivery counts on the way.
+// touch renews entries that still belong to a consumer, and may set their
+// delivery counts on the way. The counts are absolute, so that it does no harm to
+// do it twice.
 //
 //	KEYS[1] stream
-//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, change of the count
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, its count or -1 to keep it
 //	reply   for each ID its count now, -1 when it belongs to somebody else or is
 //	        settled, -2 when its entry no longer exists
 //
@@ -66,17 +67,17 @@ return {taken, gone}`)
 var touch = rueidis.NewLuaScript(bounded + `
 local reply, at, renew = {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
 for i = 3, #ARGV, 2 do
-  local id, change = ARGV[i], tonumber(ARGV[i + 1])
+  local id, count = ARGV[i], tonumber(ARGV[i + 1])
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
   local n = #reply + 1
   if not p then
     reply[n] = -1
-  elseif change == 0 then
+  elseif count < 0 then
     reply[n] = -2
     at[id] = {n, bounded(p[4])}
     renew[#renew + 1] = id
   else
-    local count = bounded(p[4] + change)
+    count = bounded(count)
     local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'RETRYCOUNT', count, 'JUSTID')[1]
     reply[n] = ok and count or -2
   end
@@ -90,7 +91,7 @@ return reply`)
 // release gives entries back to the group, if they are still the consumer's.
 //
 //	KEYS[1] stream
-//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, change of the count
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, its count or -1 to keep it
 //	reply   how many were released
 var release = rueidis.NewLuaScript(bounded + `
 local n = 0
@@ -98,14 +99,14 @@ for i = 3, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if p then
     redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedIdle + `,
-      'RETRYCOUNT', bounded(p[4] + ARGV[i + 1]), 'JUSTID')
+      'RETRYCOUNT', bounded(tonumber(ARGV[i + 1]) < 0 and p[4] or ARGV[i + 1]), 'JUSTID')
     n = n + 1
   end
 end
 return n`)
 
-// leave releases all that is pending for a consumer, seen or unseen, and then
-// removes the consumer.
+// leave releases what is pending for a consumer without its knowledge, and
+// removes the consumer when nothing is left.
 //
 //	KEYS[1] stream
 //	ARGV[1] group   ARGV[2] consumer   ARGV[3] change of the count of IDs not listed
@@ -140,13 +141,12 @@ return {n, 1}`)
 //
 // The mark tells other members that the group is not the one they knew: a
 // member that was not reading when the group went would otherwise take what it
-// holds for lost to somebody.
+// holds for lost to somebody. It comes first: a group without its mark would do
+// harm, a mark without its group does none.
 var restore = rueidis.NewLuaScript(`
-local created = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
-if not created.err then
+if redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then
   redis.call('SET', KEYS[2], ARGV[4], 'EX', 86400)
-elseif not string.find(created.err, 'BUSYGROUP') then
-  return created
+  redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
 end
 local mine, theirs = {}, {}
 for i = 5, #ARGV, 2 do
@@ -165,13 +165,26 @@ return {redis.call('GET', KEYS[2]) or '', mine, theirs}`)
 // repeats itself.
 //
 //	KEYS[1] stream   KEYS[2] dead letters
-//	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID   ARGV[4…] name, value, …
+//	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID
+//	ARGV[4] the most dead letters to keep, 0 = all   ARGV[5…] name, value, …
 //	reply   1, or 0 when the entry is no longer the consumer's
 var bury = rueidis.NewLuaScript(`
 if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])[1] then return 0 end
-redis.call('XADD', KEYS[2], '*', unpack(ARGV, 4))
+if ARGV[4] == '0' then
+  redis.call('XADD', KEYS[2], '*', unpack(ARGV, 5))
+else
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))
+end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1`)
+
+// ackBuried ends a burial whose letter is too long for a script. It is part of a
+// transaction, which goes on when its XADD has failed.
+//
+//	KEYS[1] stream   KEYS[2] dead letters   ARGV[1] group   ARGV[2] ID
+const ackBuried = `
+if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return 0 end
+return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])`
 
 // discard removes a consumer, unless something is pending for it: the server
 // would forget those entries with it.

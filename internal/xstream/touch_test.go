@@ -17,7 +17,7 @@ func TestTouchRenews(t *testing.T) {
 			for n, count := range map[int]int{1: 1, 2: 2, 3: 3, 4: 0} {
 				set(t, g, "me", 60_000, count, id(n))
 			}
-			counts, err := g.Touch(t.Context(), "me", []Recount{{id(1), 0}, {id(2), 1}, {id(3), -1}, {id(4), -1}})
+			counts, err := g.Touch(t.Context(), "me", []Count{{id(1), Unchanged}, {id(2), 3}, {id(3), 2}, {id(4), 0}})
 			require.NoError(t, err)
 			require.Equal(t, []int64{1, 3, 2, 0}, counts)
 			require.Equal(t, map[string]string{id(1): "me 1", id(2): "me 3", id(3): "me 2", id(4): "me 0"}, ownersOf(t, g))
@@ -30,16 +30,16 @@ func TestTouchRenews(t *testing.T) {
 
 func TestTouchLeavesAloneWhatIsNotMine(t *testing.T) {
 	t.Parallel()
-	for _, change := range []int{-1, 0, 1} {
+	for deliveries, want := range map[int64]int64{Unchanged: 1, 0: 0, 2: 2} {
 		g := newGroup(t)
 		deliver(t, g, "other", 1, 1)
 		deliver(t, g, "me", 2, 3)
 		add(t, g.Stream, 4, 4) // never delivered
 		set(t, g, "other", 60_000, 2, id(1))
 		shared.Do(t, "XACK", g.Key, g.Name, id(2))
-		counts, err := g.Touch(t.Context(), "me", recounts(change, ids(1, 5)...))
+		counts, err := g.Touch(t.Context(), "me", each(deliveries, ids(1, 5)...))
 		require.NoError(t, err)
-		require.Equal(t, []int64{NotMine, NotMine, int64(1 + change), NotMine, NotMine}, counts)
+		require.Equal(t, []int64{NotMine, NotMine, want, NotMine, NotMine}, counts)
 		pending := pendingOf(t, g)
 		require.Len(t, pending, 2, "nothing becomes pending that was not")
 		require.Equal(t, "other", pending[id(1)].consumer)
@@ -50,13 +50,12 @@ func TestTouchLeavesAloneWhatIsNotMine(t *testing.T) {
 
 func TestTouchReportsWhatIsGone(t *testing.T) {
 	t.Parallel()
-	for _, change := range []int{-1, 0, 1} {
+	for deliveries, left := range map[int64]int64{Unchanged: 1, 0: 0, 2: 2} {
 		g := newGroup(t)
 		deliver(t, g, "me", 1, 4)
 		shared.Do(t, "XDEL", g.Key, id(1), id(3))
-		counts, err := g.Touch(t.Context(), "me", recounts(change, ids(1, 4)...))
+		counts, err := g.Touch(t.Context(), "me", each(deliveries, ids(1, 4)...))
 		require.NoError(t, err)
-		left := int64(1 + change)
 		require.Equal(t, []int64{Gone, left, Gone, left}, counts)
 		require.Len(t, pendingOf(t, g), 2)
 	}
@@ -69,8 +68,8 @@ func TestTouchOfManyPages(t *testing.T) {
 	set(t, g, "me", 60_000, 7, id(1), id(128), id(129), id(300))
 	set(t, g, "other", 60_000, 7, id(2), id(256), id(257))
 	shared.Do(t, "XDEL", g.Key, id(3), id(130), id(299))
-	entries := recounts(0, ids(1, 300)...)
-	entries[128].Change = 1
+	entries := each(Unchanged, ids(1, 300)...)
+	entries[128].Deliveries = 8
 	want := make([]int64, 300)
 	for i := range want {
 		want[i] = 1
@@ -91,7 +90,7 @@ func TestTouchOfManyPages(t *testing.T) {
 func TestTouchOfNothingMakesNoConsumer(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
-	counts, err := g.Touch(t.Context(), "me", recounts(0, "0-1"))
+	counts, err := g.Touch(t.Context(), "me", each(Unchanged, "0-1"))
 	require.NoError(t, err)
 	require.Equal(t, []int64{NotMine}, counts)
 	require.Empty(t, consumersOf(t, g))
