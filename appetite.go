@@ -23,7 +23,9 @@ func (a *appetite) bound(room int) int {
 	return min(room, a.most)
 }
 
-// unanswered notes that no reply came for so many entries.
+// unanswered notes that no reply came in time for so many entries. The end of a
+// connection does not count: that happens to idle ones, and has nothing to do with
+// what was asked for.
 func (a *appetite) unanswered(asked int) {
 	a.most = max(asked/2, 1)
 	if asked == 1 {
@@ -33,7 +35,7 @@ func (a *appetite) unanswered(asked int) {
 
 // answered notes that a reply came.
 func (a *appetite) answered() {
-	a.slack /= 2
+	a.slack /= 4
 	if a.most *= 2; a.most > maxPrefetch {
 		a.most = 0
 	}

@@ -80,14 +80,15 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 // follow completes a subscription without a group.
 func (s *Subscriber) follow(ctx context.Context, sub *subscription, stream xstream.Stream) error {
 	var start xstream.ID
+	var trail *trail
 	err := retry(ctx, func(ctx context.Context) (err error) {
-		start, err = s.position(ctx, stream)
+		start, trail, err = s.position(ctx, stream)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start, appetite: &appetite{}}
+	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start, trail: trail, appetite: &appetite{}}
 	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	sub.reader.block = followBlockTime
 	sub.dispatcher.log = sub.log
@@ -110,6 +111,7 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 
 		atMostOnce: s.config.AtMostOnce,
 	}
+	m.recall = func() { wake(sub.dispatcher.recall) }
 	membership := &membership{member: m}
 	if err := retry(ctx, func(ctx context.Context) error { return s.enter(ctx, m) }); err != nil {
 		return err
@@ -154,7 +156,11 @@ func (s *Subscriber) enter(ctx context.Context, m *member) error {
 		return err
 	}
 	position, err := m.group.Position(ctx)
-	m.entered(position, mark)
+	if err != nil {
+		return err
+	}
+	last, err := m.lastID(ctx)
+	m.entered(position, last, mark)
 	return err
 }
 
@@ -194,7 +200,7 @@ func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
 		claimer:    newClaimer(m, d.stream, s.config.ShouldClaim, sub.log),
 		acker:      newAcker(m, sub.log),
 		undertaker: newUndertaker(m, d.stream, sub.log),
-		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, recall: func() { wake(d.recall) }},
+		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
 	source.claimer = p.claimer

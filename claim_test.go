@@ -441,3 +441,29 @@ func TestOnlyConsumerKeepsTheBufferBehindAHungHandler(t *testing.T) {
 		require.True(t, msg.Ack())
 	}
 }
+
+// The heir has never received anything, and nothing is left for it to read: it has
+// to be seen nevertheless.
+func TestBufferBehindAHungHandlerGoesToOneWhoNeverReceivedAnything(t *testing.T) {
+	t.Parallel()
+	const total, left = 600, 50
+	topic := newTopic(t)
+	publisher := newPublisher(t, shared.Client(t))
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g"} // MinIdle is 30 s: nothing expires here
+	out := subscribe(t, newSubscriber(t, shared, config), topic)
+	var held *message.Message
+	for held == nil {
+		publish(t, publisher, topic, total)
+		receiveAndAck(t, out, total-left, 5*time.Second)
+		held = receive(t, out, 5*time.Second)
+		if !becomes(func() bool { return pendingCount(t, shared, topic, "g") == left }) { // the rest was not read ahead
+			require.True(t, held.Ack())
+			receiveAndAck(t, out, left-1, 5*time.Second)
+			held = nil
+		}
+	}
+	heirs := newTally()
+	heirs.work(subscribe(t, newSubscriber(t, shared, config), topic), "heir", lasting(0))
+	eventually(t, 5*time.Second, func() bool { return heirs.distinct() == left-1 }, "the buffer is handed over")
+	require.True(t, held.Ack())
+}

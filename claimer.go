@@ -44,8 +44,9 @@ type claimer struct {
 	nextLook  time.Time             // when to look at the consumers again
 	scanFrom  xstream.ID
 	nextScan  time.Time
-	surplus   int // sweeps in a row that saw more entries of ours than we hold
-	empty     int // sweeps in a row with nothing pending
+	silent    []xstream.Count // what was seen of silent consumers
+	surplus   int             // sweeps in a row that saw more entries of ours than we hold
+	empty     int             // sweeps in a row with nothing pending
 	lastTotal xstream.Summary
 	nextPos   time.Time
 }
@@ -125,9 +126,11 @@ func (c *claimer) run(ctx context.Context) {
 	}
 }
 
-// hand waits until the offers are taken. A reader that is blocked does not know
-// of them.
+// hand waits until the offers are taken, or the next sweep is due. A reader that is
+// blocked does not know of them.
 func (c *claimer) hand(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, sweepMost)
+	defer cancel()
 	ticker := time.NewTicker(interruptEvery)
 	defer ticker.Stop()
 	for c.offering() {
@@ -173,22 +176,28 @@ func (c *claimer) sweep(ctx context.Context) error {
 	if sum.Total == 0 {
 		c.empty++
 		c.surplus = 0
+		c.silent = nil
+		c.member.sawUnheld(nil)
 		c.nextLook = time.Time{}
 		return nil
 	}
 	c.empty = 0
 	own, released := sum.ByConsumer[c.member.name()], sum.ByConsumer[xstream.Released]
 	c.compare(own)
+	var free []xstream.Count
 	if released > 0 {
-		if err := c.offerReleased(ctx); err != nil {
+		if free, err = c.offerReleased(ctx); err != nil {
 			return err
 		}
 	}
 	if sum.Total == own+released {
+		c.silent = nil
 		c.nextLook = time.Time{}
-		return nil
+	} else if err := c.lookAtOthers(ctx); err != nil {
+		return err
 	}
-	return c.lookAtOthers(ctx)
+	c.member.sawUnheld(append(free, c.silent...))
+	return nil
 }
 
 // compare notices entries that are ours on the server only. One sweep may see a
@@ -213,10 +222,16 @@ func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error 
 	}
 	c.lastTotal, c.nextPos = sum, time.Now().Add(10*time.Second)
 	position, err := ask(ctx, c.member, c.member.group.Position)
-	if err == nil {
-		c.member.sawPosition(position)
+	if err != nil {
+		return err
 	}
-	return err
+	last, err := ask(ctx, c.member, c.member.lastID)
+	if err != nil {
+		return err
+	}
+	c.member.sawPosition(position)
+	c.member.sawID(last)
+	return nil
 }
 
 // lookForReleased offers what was released and reports whether that is anything.
@@ -224,30 +239,36 @@ func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error 
 func (c *claimer) lookForReleased(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if err := c.offerReleased(ctx); err != nil {
+	if _, err := c.offerReleased(ctx); err != nil {
 		return false
 	}
 	return c.offering()
 }
 
-func (c *claimer) offerReleased(ctx context.Context) error {
-	return c.find(ctx, xstream.PendingQuery{Consumer: xstream.Released, Count: claimPage}, nil)
-}
-
-// find offers what a query yields and keep wants.
-func (c *claimer) find(ctx context.Context, q xstream.PendingQuery, keep func(xstream.Pending) bool) error {
-	pending, err := c.list(ctx, q)
+// offerReleased offers what is released now, instead of what was offered before.
+func (c *claimer) offerReleased(ctx context.Context) ([]xstream.Count, error) {
+	pending, err := c.list(ctx, xstream.PendingQuery{Consumer: xstream.Released, Count: claimPage})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	claim := xstream.Claim{From: q.Consumer, MinIdle: q.MinIdle}
+	c.mu.Lock()
+	c.offers = slices.DeleteFunc(c.offers, func(o xstream.Claim) bool { return o.From == xstream.Released })
+	c.mu.Unlock()
+	claim := xstream.Claim{From: xstream.Released}
 	for _, p := range pending {
-		if keep == nil || keep(p) {
-			claim.IDs = append(claim.IDs, p.ID.String())
-		}
+		claim.IDs = append(claim.IDs, p.ID.String())
 	}
 	c.offer(claim)
-	return nil
+	return countsOf(pending), nil
+}
+
+// countsOf are pending entries with their delivery counts.
+func countsOf(pending []xstream.Pending) []xstream.Count {
+	counts := make([]xstream.Count, len(pending))
+	for i, p := range pending {
+		counts[i] = xstream.Count{ID: p.ID.String(), Deliveries: p.Deliveries}
+	}
+	return counts
 }
 
 func (c *claimer) list(ctx context.Context, q xstream.PendingQuery) ([]xstream.Pending, error) {

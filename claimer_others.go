@@ -16,7 +16,7 @@ func (c *claimer) settled() time.Duration { return c.member.minIdle/3 + time.Sec
 // lookAtOthers offers the entries of consumers that have been silent for too
 // long.
 func (c *claimer) lookAtOthers(ctx context.Context) error {
-	if now := time.Now(); now.Before(c.nextLook) {
+	if now := time.Now(); now.Before(c.nextLook) || c.offering() {
 		return nil
 	}
 	if wait := c.settled() - c.health.age(); wait > 0 {
@@ -28,6 +28,7 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.silent = nil
 	for _, other := range consumers {
 		if other.Pending == 0 || other.Name == c.member.name() || other.Name == xstream.Released {
 			continue
@@ -55,6 +56,7 @@ func (c *claimer) lookAt(ctx context.Context, other xstream.Consumer) error {
 	if err != nil {
 		return err
 	}
+	c.silent = append(c.silent, countsOf(pending)...)
 	if len(pending) < claimPage {
 		delete(c.cursors, other.Name) // from the start again, next time
 	} else {

@@ -178,7 +178,7 @@ func (c SubscriberConfig) validate() error {
 	if reason := badName(c.ConsumerGroup); reason != "" {
 		bad("ConsumerGroup", c.ConsumerGroup, reason)
 	}
-	if reason := badName(c.Consumer); reason != "" {
+	if reason := badConsumer(c.Consumer); reason != "" {
 		bad("Consumer", c.Consumer, reason)
 	}
 	if c.MaxInFlight < 1 || c.MaxInFlight > maxMaxInFlight {
@@ -189,7 +189,7 @@ func (c SubscriberConfig) validate() error {
 	}
 	inRange(bad, "MinIdle", c.MinIdle, minMinIdle, maxDuration)
 	inRange(bad, "CloseTimeout", c.CloseTimeout, time.Millisecond, maxCloseTimeout)
-	inRange(bad, "ConsumerTimeout", c.ConsumerTimeout, c.MinIdle, maxDuration)
+	inRange(bad, "ConsumerTimeout", c.ConsumerTimeout, max(c.MinIdle, minMinIdle), maxDuration)
 	if c.BlockingPoolSize <= sparedBlockingPool {
 		bad("BlockingPoolSize", c.BlockingPoolSize, fmt.Sprintf("must be greater than %d, and what Client was made with", sparedBlockingPool))
 	}
@@ -225,14 +225,17 @@ func inRange(bad func(field string, value any, reason string), field string, d, 
 // Servers without a certain fix take a name that reads STREAMS for the keyword
 // and look for keys in the wrong place.
 func badName(name string) string {
-	switch {
-	case name == xstream.Released:
-		return "is reserved for what members of a group give back"
-	case strings.EqualFold(name, "STREAMS"):
+	if strings.EqualFold(name, "STREAMS") {
 		return "must not be a keyword of Redis' commands"
-	default:
-		return ""
 	}
+	return ""
+}
+
+func badConsumer(name string) string {
+	if name == xstream.Released {
+		return "is reserved for what members of a group give back"
+	}
+	return badName(name)
 }
 
 func validateTopic(topic string) error {

@@ -94,7 +94,6 @@ func TestSubscriberConfigRefuses(t *testing.T) {
 		field  string
 	}{
 		"no client":                  {func(c *SubscriberConfig) { c.Client = nil }, "Client"},
-		"reserved group":             {func(c *SubscriberConfig) { c.ConsumerGroup = xstream.Released }, "ConsumerGroup"},
 		"keyword for a group":        {func(c *SubscriberConfig) { c.ConsumerGroup = "streams" }, "ConsumerGroup"},
 		"reserved consumer":          {func(c *SubscriberConfig) { c.Consumer = xstream.Released }, "Consumer"},
 		"keyword for a consumer":     {func(c *SubscriberConfig) { c.Consumer = "STREAMS" }, "Consumer"},
@@ -183,7 +182,7 @@ func TestPublisherConfig(t *testing.T) {
 
 func TestValidateTopic(t *testing.T) {
 	t.Parallel()
-	for _, topic := range []string{"", "STREAMS", "streams", "Streams", xstream.Released} {
+	for _, topic := range []string{"", "STREAMS", "streams", "Streams"} {
 		var bad *ConfigError
 		require.ErrorAs(t, validateTopic(topic), &bad, topic)
 		require.Equal(t, "topic", bad.Field)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 type valueKey struct{}
@@ -179,4 +180,56 @@ func TestBufferedEntryThatAnotherConsumerTookIsNotHandedOut(t *testing.T) {
 		require.False(t, stolen[id], "somebody else has it")
 		require.True(t, msg.Ack())
 	}
+}
+
+// A message waits for its caller while its consumer is cut off and another one
+// takes it.
+func TestOfferedMessageThatMayBeLostIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	proxy := redistest.NewProxy(t, shared.Addr())
+	config := redisstream.SubscriberConfig{Client: shared.Client(t, through(proxy)), ConsumerGroup: "g", MinIdle: shortIdle}
+	first := subscribe(t, newSubscriber(t, shared, config), topic)
+	uuid := publish(t, newPublisher(t, shared.Client(t)), topic, 1)[0]
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 1 }, "it is read")
+	proxy.Block()
+	config.Client = nil
+	second := subscribe(t, newSubscriber(t, shared, config), topic)
+	msg := receive(t, second, shortIdle+5*time.Second)
+	require.Equal(t, uuid, msg.UUID)
+	requireNone(t, first, time.Second)
+	proxy.Unblock()
+	requireNone(t, first, 2*time.Second)
+	require.True(t, msg.Ack())
+}
+
+// The same when the group was created anew, and the other one got it there.
+func TestOfferedMessageOfALostGroupIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	s, log := newLoggedSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 2 * shortIdle})
+	out := subscribe(t, s, topic)
+	publish(t, newPublisher(t, shared.Client(t)), topic, 1)
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 1 }, "it is read")
+	shared.Do(t, "EVAL", `redis.call('XGROUP', 'DESTROY', KEYS[1], 'g')
+		redis.call('XGROUP', 'CREATE', KEYS[1], 'g', '0')
+		redis.call('XREADGROUP', 'GROUP', 'g', 'other', 'STREAMS', KEYS[1], '>')
+		return redis.call('SET', KEYS[2], 'of another')`, "2", topic, "{"+topic+"}:mark:g")
+	eventually(t, 5*time.Second, func() bool { return log.contains("Lost an entry") }, "it is found to be lost when it is renewed")
+	requireNone(t, out, 500*time.Millisecond)
+}
+
+func TestMessageContextOfATrimmedEntryEndsWithTheSubscription(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	s, log := newLoggedSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, CloseTimeout: 200 * time.Millisecond})
+	out := subscribe(t, s, topic)
+	publish(t, newPublisher(t, shared.Client(t)), topic, 1)
+	held := receive(t, out, 5*time.Second)
+	ctx := held.Context()
+	shared.Do(t, "XTRIM", topic, "MAXLEN", "0")
+	eventually(t, 5*time.Second, func() bool { return log.contains("trimmed or deleted") }, "it is noticed")
+	require.NoError(t, ctx.Err(), "nobody else can have it: its handler may finish")
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, context.Cause(ctx), redisstream.ErrSubscriberClosed)
 }

@@ -88,13 +88,20 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 	return sent
 }
 
-// send waits for the caller to take the message. Without a recall channel, which
+// send waits for the caller to take the message. Meanwhile the entry may become
+// somebody else's: it is not offered any more when nobody has confirmed lately that
+// it is ours. Without a recall channel, which
 // only one sender can listen to, the end of the message's context recalls it.
 func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, recall <-chan struct{}) bool {
 	if recall == nil {
 		recall = sent.ctx.Done()
 	}
+	var stale timeout
+	defer stale.stop()
 	for {
+		if d.member != nil {
+			stale.set(time.Until(d.ledger.confirmedAt(e).Add(d.member.minIdle / 3)))
+		}
 		select {
 		case d.out <- sent.msg:
 			if !d.log.silent {
@@ -105,6 +112,10 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 			return false
 		case <-recall:
 			if d.ledger.isLost(e) {
+				return false
+			}
+		case <-stale.passed():
+			if d.ledger.due(e, time.Now().Add(-d.member.minIdle/3)) && !d.member.stillOurs(handOut, e) {
 				return false
 			}
 		}
@@ -219,6 +230,7 @@ func (d *dispatcher) abandon(e *entry, sent *delivery) {
 		d.acked(e, sent)
 		return
 	}
+	sent.ctx.end(ErrSubscriberClosed)
 	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
 	d.ledger.settle(e, returning)
 }

@@ -32,6 +32,7 @@ type entry struct {
 	// that has not happened, as after a read, so that a release takes it back.
 	deliveries int64
 	counted    bool
+	settled    bool // the server has confirmed its ack, or its move to the dead letters
 	kept       bool // renewed while it waits
 	busy       bool // its count is being changed: not to be handed out now
 	delivery   *delivery

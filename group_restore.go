@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -51,40 +52,60 @@ func (m *member) restoreNow(ctx context.Context) error {
 	if !m.atMostOnce { // else nothing is pending for us
 		held = m.ledger.unsettled()
 	}
-	floor := m.floor(held)
-	last, err := askOnce(ctx, m, func(ctx context.Context) (xstream.ID, error) {
-		last, _, err := m.group.LastID(ctx)
-		return last, err
-	})
+	last, err := askOnce(ctx, m, m.lastID)
 	if err != nil {
 		return err
 	}
-	if last.Less(floor) {
-		floor = xstream.ID{} // another stream took the name: all of it is new
-	}
+	start := m.startOver(last)
 	sent := time.Now()
 	r := xstream.Restoration{
-		Consumer: m.name(), Start: floor.String(), Entries: m.ledger.counts(held), Mark: m.markKey, Token: randomHex(8),
+		Consumer: m.name(), Start: start.String(), Entries: m.ledger.counts(held), Mark: m.markKey, Token: randomHex(8),
+		Unheld: m.knownUnheld(),
 	}
-	restored, err := askOnce(ctx, m, func(ctx context.Context) (xstream.Restored, error) { return m.group.Restore(ctx, r) })
+	timeout := m.timeout() * time.Duration(1+len(held)/1024)
+	restored, err := askFor(ctx, m, timeout, func(ctx context.Context) (xstream.Restored, error) { return m.group.Restore(ctx, r) })
 	if err != nil {
 		return err
 	}
-	m.entered(floor, restored.Mark)
+	m.entered(start, last, restored.Mark)
 	m.log.Info("Consumer group was gone and has been created again", watermill.LogFields{
-		"start": floor.String(), "held": len(held), "registered": len(restored.Mine),
+		"start": start.String(), "held": len(held), "registered": len(restored.Mine),
 	})
 	m.reconcile(held, restored, sent)
-	return nil
+	return m.ackAgain(ctx, held, restored.Mine)
 }
 
-// floor is the position from which a new group skips nothing that is unsettled.
-func (m *member) floor(held []*entry) xstream.ID {
-	if len(held) > 0 { // in the order of the stream
-		return held[0].ID.Prev()
+// ackAgain settles what was acked while it was registered in the new group: there,
+// it has become pending again.
+func (m *member) ackAgain(ctx context.Context, held []*entry, registered []string) error {
+	mine := asSet(registered)
+	var ids []string
+	for _, e := range held {
+		if mine[e.id] && m.ledger.isSettled(e) {
+			ids = append(ids, e.id)
+		}
 	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_, err := askOnce(ctx, m, func(ctx context.Context) (int64, error) { return m.group.Ack(ctx, ids) })
+	return err
+}
+
+// lastID is the greatest ID that the stream has had.
+func (m *member) lastID(ctx context.Context) (xstream.ID, error) {
+	last, _, err := m.group.LastID(ctx)
+	return last, err
+}
+
+// startOver is where a new group starts, so that it skips nothing that nobody
+// holds. What members hold they register themselves. last is the stream's last ID.
+func (m *member) startOver(last xstream.ID) xstream.ID {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if last.Less(m.seen) {
+		return xstream.ID{} // another stream took the name: all of it is new
+	}
 	return m.position
 }
 
@@ -121,11 +142,36 @@ func (m *member) currentEpoch() int {
 	return m.epoch
 }
 
-// entered notes where a group stands that is new to us, and which one it is.
-func (m *member) entered(position xstream.ID, mark string) {
+// entered notes where a group stands that is new to us, which one it is, and the
+// last ID of its stream.
+func (m *member) entered(position, last xstream.ID, mark string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.position, m.mark = position, mark
+	m.position, m.seen, m.mark = position, last, mark
+}
+
+// sawUnheld notes what is pending for no live member, such as what was released.
+func (m *member) sawUnheld(entries []xstream.Count) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.unheld = entries
+}
+
+// tookOver forgets unheld entries that are ours now.
+func (m *member) tookOver(ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.unheld) == 0 {
+		return
+	}
+	ours := asSet(ids)
+	m.unheld = slices.DeleteFunc(slices.Clone(m.unheld), func(c xstream.Count) bool { return ours[c.ID] })
+}
+
+func (m *member) knownUnheld() []xstream.Count {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.unheld
 }
 
 func (m *member) knownMark() string {
@@ -140,5 +186,15 @@ func (m *member) sawPosition(id xstream.ID) {
 	defer m.mu.Unlock()
 	if m.position.Less(id) {
 		m.position = id
+	}
+}
+
+// sawID learns of an entry of the stream. It is not the same as a position: that
+// may be one that the stream has not reached.
+func (m *member) sawID(id xstream.ID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.seen.Less(id) {
+		m.seen = id
 	}
 }

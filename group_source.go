@@ -122,6 +122,9 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
 	}
 	s.member.gone(taken.Gone...)
+	if err == nil {
+		s.member.tookOver(c.IDs)
+	}
 	switch {
 	case err == nil || xstream.IsReply(err):
 	case c.From == c.Consumer:
@@ -156,6 +159,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 	}
 	if n := len(entries); n > 0 {
 		s.member.sawPosition(entries[n-1].ID)
+		s.member.sawID(entries[n-1].ID)
 		s.ledger.admit(entries, admission{sent: sent, counted: true})
 	}
 	return nil

@@ -26,12 +26,15 @@ type heartbeat struct {
 	member *member
 	ledger *ledger
 	log    logger
-	recall func() // has the dispatcher look whether what it holds was lost
 
 	// run's own.
 	alone      bool
 	aloneUntil time.Time // when to ask again
+	shown      time.Time // when we last gave a sign of life
 }
+
+// aliveFor is how long after its last sign of life a consumer counts as alive.
+func (h *heartbeat) aliveFor() time.Duration { return max(h.member.minIdle, 2*blockTime) }
 
 // run beats until ctx ends. It goes on while a subscription drains.
 func (h *heartbeat) run(ctx context.Context) {
@@ -54,10 +57,27 @@ func (h *heartbeat) run(ctx context.Context) {
 }
 
 func (h *heartbeat) beat(ctx context.Context) error {
-	if err := h.renew(ctx, h.ledger.stale(time.Now().Add(-h.member.minIdle/3)), unchanged); err != nil {
+	if err := h.show(ctx); err != nil {
+		return err
+	}
+	if err := h.renew(ctx, h.ledger.toRenew(time.Now().Add(-h.member.minIdle/3)), unchanged); err != nil {
 		return err
 	}
 	return h.unhoard(ctx)
+}
+
+// show gives a sign of life, so that others see that they are not alone.
+func (h *heartbeat) show(ctx context.Context) error {
+	if time.Since(h.shown) < h.aliveFor()/3 {
+		return nil
+	}
+	_, err := ask(ctx, h.member, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, h.member.group.Show(ctx, h.member.name())
+	})
+	if err == nil {
+		h.shown = time.Now()
+	}
+	return err
 }
 
 // renew tells Redis that we still have the entries, and learns which we have
@@ -97,9 +117,7 @@ func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, counts []x
 		}
 	}
 	for i, e := range entries {
-		if !h.member.judge(e, sent, replies[i]) {
-			h.recall()
-		}
+		h.member.judge(e, sent, replies[i])
 	}
 	return nil
 }
@@ -134,9 +152,8 @@ func (h *heartbeat) isAlone(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	h.alone, h.aloneUntil = true, time.Now().Add(maxHoard)
-	alive := max(h.member.minIdle, 2*blockTime)
 	for _, c := range consumers {
-		if c.Name != h.member.name() && c.Name != xstream.Released && c.Idle < alive {
+		if c.Name != h.member.name() && c.Name != xstream.Released && c.Idle < h.aliveFor() {
 			h.alone = false
 		}
 	}

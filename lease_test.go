@@ -306,3 +306,19 @@ func TestAckDuringTheEndReachesRedis(t *testing.T) {
 		}
 	}
 }
+
+// The handler is done, and Redis refuses the ack. Nobody else may get the message.
+func TestUnconfirmedAcksAreRenewed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: shortIdle}
+	first := subscribe(t, newSubscriber(t, server, config), "orders")
+	publish(t, newPublisher(t, server.Client(t)), "orders", 1)
+	msg := receive(t, first, 5*time.Second)
+	second := subscribe(t, newSubscriber(t, server, config), "orders")
+	server.Do(t, "ACL", "SETUSER", "default", "-xack")
+	require.True(t, msg.Ack())
+	requireNone(t, either(t, first, second), 3*shortIdle)
+	server.Do(t, "ACL", "SETUSER", "default", "+xack")
+	eventually(t, 5*time.Second, func() bool { return pendingCount(t, server, "orders", "g") == 0 }, "it is acked")
+}

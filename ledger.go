@@ -35,11 +35,12 @@ type ledger struct {
 
 	mu          sync.Mutex // protects the following fields
 	held        map[xstream.ID]*entry
-	buffer      []*entry // not handed out, in the order of the stream
-	inFlight    int      // handed out, or on the way
-	unconfirmed int      // acked, and Redis has not confirmed it
-	doomed      int      // on the way to the dead letters
-	stuck       bool     // the caller left so much waiting that it was given back
+	buffer      []*entry        // not handed out, in the order of the stream
+	inFlight    int             // handed out, or on the way
+	unconfirmed int             // acked, and Redis has not confirmed it
+	doomed      int             // on the way to the dead letters
+	orphans     map[*entry]bool // lost, and still with the caller
+	stuck       bool            // the caller left so much waiting that it was given back
 	pace        pace
 	last        xstream.ID // the greatest ID ever admitted
 	wanted      int        // the reader waits until it may ask for so many; 0 = it doesn't
@@ -51,6 +52,7 @@ func newLedger(maxInFlight int, p pace) *ledger {
 		filled:      make(chan struct{}, 1),
 		drained:     make(chan struct{}, 1),
 		held:        map[xstream.ID]*entry{},
+		orphans:     map[*entry]bool{},
 		pace:        p,
 	}
 }
@@ -81,6 +83,9 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 		}
 		e := &entries[i]
 		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, now, a.counted
+		if l.held[id] != nil {
+			e.confirmed = time.Time{} // the way back may still be under way
+		}
 		e.deliveries = batch[i].Deliveries
 		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
 		l.held[id] = e
@@ -207,6 +212,7 @@ func (l *ledger) withdraw(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.delivery, e.counted = nil, true
+	delete(l.orphans, e)
 }
 
 // settle ends a hand-out. What the server has to confirm stays held.
@@ -220,6 +226,7 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	wake(l.filled)
 	l.offerRoom()
 	if e.state == lost {
+		delete(l.orphans, e)
 		return false
 	}
 	e.state = s
@@ -248,6 +255,7 @@ func (l *ledger) forget(entries []*entry) {
 	defer l.mu.Unlock()
 	for _, e := range entries {
 		l.confirmed(e.state)
+		e.settled = e.settled || e.state == acked || e.state == undecodable
 		e.state = forgotten
 		l.drop(e)
 	}
@@ -282,6 +290,9 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	l.confirmed(e.state)
 	wake(l.filled)
 	e.state = lost
+	if e.delivery != nil {
+		l.orphans[e] = true
+	}
 	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
 	l.offerRoom()
 	return e.delivery, true
@@ -316,8 +327,7 @@ func (l *ledger) rebuffer(entries []*entry) {
 	wake(l.filled)
 }
 
-// verified notes that the server's count is this one now, with the hand-out to
-// come.
+// verified notes that the server counts the hand-out to come.
 func (l *ledger) verified(e *entry, deliveries int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -393,8 +393,8 @@ func TestLedgerListsWhatHasToBeRenewed(t *testing.T) {
 	l.settle(e[2], undecodable)
 	l.settle(e[3], returning)
 	soon, before := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
-	require.ElementsMatch(t, []uint64{1, 3}, times(l.stale(soon)))
-	require.Empty(t, l.stale(before))
+	require.ElementsMatch(t, []uint64{1, 2, 3}, times(l.toRenew(soon)))
+	require.Empty(t, l.toRenew(before))
 	require.Equal(t, []uint64{1, 3, 4, 5, 6}, times(l.unsettled()))
 
 	require.Empty(t, l.waiting(before))
@@ -402,7 +402,7 @@ func TestLedgerListsWhatHasToBeRenewed(t *testing.T) {
 	require.Equal(t, []uint64{5, 6}, times(waiting))
 	l.buffer[0].counted = false
 	require.Equal(t, []uint64{6}, times(l.keep(waiting)))
-	require.ElementsMatch(t, []uint64{1, 3, 5, 6}, times(l.stale(soon)))
+	require.ElementsMatch(t, []uint64{1, 2, 3, 5, 6}, times(l.toRenew(soon)))
 	l.unbuffer()
 	require.Empty(t, l.waiting(soon))
 }
@@ -646,7 +646,7 @@ func TestLedgerModel(t *testing.T) {
 				}
 			})
 			repeat(func() { // the heartbeat
-				entries := w.l.stale(time.Now().Add(time.Hour))
+				entries := w.l.toRenew(time.Now().Add(time.Hour))
 				counted := w.l.keep(w.l.waiting(time.Now().Add(time.Hour)))
 				for _, e := range entries {
 					w.l.confirm(e, time.Now())

@@ -60,14 +60,22 @@ func (l *ledger) isLost(e *entry) bool {
 	return e.state == lost
 }
 
-// stale lists what has to be renewed: in flight, or kept in the buffer, and not
-// confirmed since a time.
-func (l *ledger) stale(since time.Time) []*entry {
+// confirmedAt is when the last command was sent that confirmed that the entry is
+// ours.
+func (l *ledger) confirmedAt(e *entry) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.confirmed
+}
+
+// toRenew lists what has to be renewed: in flight, acked and not confirmed, or kept
+// in the buffer, and not confirmed since a time.
+func (l *ledger) toRenew(since time.Time) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []*entry
 	for _, e := range l.held {
-		renew := e.state == inFlight || e.state == undecodable || e.state == buffered && e.kept
+		renew := e.state == inFlight || e.state == acked || e.state == undecodable || e.state == buffered && e.kept
 		if renew && e.confirmed.Before(since) {
 			out = append(out, e)
 		}
@@ -131,7 +139,7 @@ func (l *ledger) neverHandedOut() int {
 	return n
 }
 
-// deliveriesInFlight lists what the caller has.
+// deliveriesInFlight lists what the caller has, also of entries that are lost.
 func (l *ledger) deliveriesInFlight() []*delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,5 +149,15 @@ func (l *ledger) deliveriesInFlight() []*delivery {
 			out = append(out, e.delivery)
 		}
 	}
+	for e := range l.orphans {
+		out = append(out, e.delivery)
+	}
 	return out
+}
+
+// isSettled reports whether an entry is acked, or was moved to the dead letters.
+func (l *ledger) isSettled(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.state == acked || e.settled
 }

@@ -140,6 +140,7 @@ func TestTopicsThatCannotWorkAreRefused(t *testing.T) {
 			require.ErrorAs(t, subscribeError(s, t.Context(), topic)(), &bad, "%q in group %q", topic, group)
 			require.Equal(t, "topic", bad.Field)
 			require.Equal(t, topic, bad.Value)
+			require.ErrorAs(t, s.SubscribeInitialize(topic), &bad, "%q in group %q", topic, group)
 		}
 	}
 }

@@ -27,6 +27,9 @@ type member struct {
 	// atMostOnce: the server keeps nothing for us.
 	atMostOnce bool
 
+	// recall has the dispatcher look whether what it offers was lost.
+	recall func()
+
 	// confirmName makes sure that the consumer's name is still ours; nil when
 	// nobody else can have it.
 	confirmName func(ctx context.Context) error
@@ -37,6 +40,8 @@ type member struct {
 	consumer string
 	doubtful map[string]bool // IDs of claims without a reply
 	position xstream.ID      // the group's, as last seen
+	seen     xstream.ID      // the greatest ID that the stream is known to have had
+	unheld   []xstream.Count // what is pending for no live member, as last seen
 	epoch    int             // how often the group was restored
 	mark     string          // which of the groups that had this name we know
 	trimmed  int             // entries that vanished while they were pending
@@ -130,12 +135,25 @@ func askFor[T any](ctx context.Context, m *member, timeout time.Duration, comman
 	return a.reply, a.err
 }
 
-// verify asks whether an entry is still ours, and counts the hand-out to come if
-// the server has not. It goes on until Redis has answered or the context ends.
+// verify asks whether an entry is still ours, and counts the hand-out to come. It
+// goes on until Redis has answered or the context ends.
 func (m *member) verify(ctx context.Context, e *entry) bool {
+	count := m.ledger.nextCount(e)
+	if !m.claims(ctx, e, count) {
+		return false
+	}
+	m.ledger.verified(e, count.Deliveries)
+	return true
+}
+
+// stillOurs is verify for an entry whose hand-out is counted.
+func (m *member) stillOurs(ctx context.Context, e *entry) bool {
+	return m.claims(ctx, e, xstream.Count{ID: e.id, Deliveries: xstream.Unchanged})
+}
+
+func (m *member) claims(ctx context.Context, e *entry, count xstream.Count) bool {
 	t := trouble{log: m.log, doing: "verify an entry before it is handed out"}
 	for {
-		count := m.ledger.nextCount(e)
 		sent := time.Now()
 		counts, err := ask(ctx, m, func(ctx context.Context) ([]int64, error) {
 			return m.group.Touch(ctx, m.name(), []xstream.Count{count})
@@ -148,11 +166,7 @@ func (m *member) verify(ctx context.Context, e *entry) bool {
 		}
 		if err == nil {
 			t.over()
-			if !m.judge(e, sent, counts[0]) {
-				return false
-			}
-			m.ledger.verified(e, counts[0])
-			return true
+			return m.judge(e, sent, counts[0])
 		}
 		if !t.wait(ctx, err) {
 			return false
@@ -169,6 +183,7 @@ func (m *member) judge(e *entry, sent time.Time, count int64) bool {
 	case xstream.Gone:
 		m.gone(e.id)
 		m.ledger.lose(e) // its handler may finish: nobody else can have it
+		m.recall()
 		return false
 	default:
 		m.ledger.confirm(e, sent)
@@ -186,6 +201,7 @@ func (m *member) lost(e *entry, cause error) {
 	if d != nil {
 		d.ctx.end(cause)
 	}
+	m.recall()
 }
 
 // maxDoubts bounds what is remembered of claims without a reply. A claim may be

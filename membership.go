@@ -110,13 +110,13 @@ func (m *membership) free(ctx context.Context) {
 }
 
 func (m *membership) tryLeave(ctx context.Context) bool {
+	if m.member.checkName(ctx) != nil {
+		return false
+	}
 	if m.member.ledger.size() > 0 { // in a group that we don't know, nothing of it would be released
 		if _, err := m.member.groupReplaced(ctx); err != nil {
 			return false
 		}
-	}
-	if m.member.checkName(ctx) != nil {
-		return false
 	}
 	unsure := m.unsure()
 	acked := asSet(unsure)
@@ -178,9 +178,6 @@ func (m *membership) loseName() {
 	m.member.rename(m.lease.substitute())
 	for _, e := range m.member.ledger.all() {
 		m.member.lost(e, ErrLeaseLost)
-	}
-	if m.pending != nil {
-		m.pending.heartbeat.recall()
 	}
 }
 

@@ -334,12 +334,12 @@ func TestConfigErrorsNameEveryBadField(t *testing.T) {
 	_, err := redisstream.NewPublisher(redisstream.PublisherConfig{}, nil)
 	require.Contains(t, configErrors(err), "PublisherConfig.Client")
 	_, err = redisstream.NewSubscriber(redisstream.SubscriberConfig{
-		ConsumerGroup: "~released", Consumer: "Streams", MaxInFlight: -1, Start: redisstream.StartAfterID("x-y"),
+		ConsumerGroup: "streams", Consumer: "~released", MaxInFlight: -1, Start: redisstream.StartAfterID("x-y"),
 		MinIdle: time.Millisecond, CloseTimeout: time.Hour, ConsumerTimeout: -1, BlockingPoolSize: 8,
 	}, nil)
 	bad := configErrors(err)
 	want := map[string]any{
-		"Client": nil, "ConsumerGroup": "~released", "Consumer": "Streams", "MaxInFlight": -1, "Start": "x-y",
+		"Client": nil, "ConsumerGroup": "streams", "Consumer": "~released", "MaxInFlight": -1, "Start": "x-y",
 		"MinIdle": time.Millisecond, "CloseTimeout": time.Hour, "ConsumerTimeout": -time.Nanosecond, "BlockingPoolSize": 8,
 	}
 	require.Len(t, bad, len(want))

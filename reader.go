@@ -2,6 +2,8 @@ package redisstream
 
 import (
 	"context"
+	"errors"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -100,7 +102,7 @@ func (r *reader) asked(room int, err error) error {
 	switch {
 	case err == nil:
 		r.appetite.answered()
-	case !xstream.IsReply(err) && !xstream.NotSent(err):
+	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
 		r.appetite.unanswered(room)
 	}
 	return err

@@ -97,6 +97,9 @@ func (s *Subscriber) SubscribeInitializeWithContext(ctx context.Context, topic s
 	if s.config.ConsumerGroup == "" {
 		return nil
 	}
+	if _, err := xstream.Prefix(topic); err != nil {
+		return &ConfigError{"topic", topic, err.Error()}
+	}
 	group := xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup}
 	ctx, cancel := s.starting(ctx)
 	defer cancel()
@@ -195,17 +198,26 @@ func (s *Subscriber) createGroup(ctx context.Context, group xstream.Group) error
 	return group.Create(ctx, start)
 }
 
-// position is where a subscription without a group begins, as an ID. It asks
-// Redis in any case: what can never work should fail here.
-func (s *Subscriber) position(ctx context.Context, stream xstream.Stream) (xstream.ID, error) {
+// position is where a subscription without a group begins, as an ID, and what is
+// known of the stream. It asks Redis in any case: what can never work should fail
+// here.
+func (s *Subscriber) position(ctx context.Context, stream xstream.Stream) (xstream.ID, *trail, error) {
+	t := &trail{}
 	last, _, err := stream.LastID(ctx)
+	if err != nil {
+		return last, t, err
+	}
+	if oldest, err := stream.Range(ctx, xstream.ID{}, 1); err == nil && len(oldest) == 1 {
+		t.first = oldest[0].ID // helpful, and no more: the right to XRANGE may be missing
+	}
+	t.add(last)
 	switch s.config.Start.kind {
 	case startNewest:
-		return last, err
+		return last, t, nil
 	case startAfter:
-		return s.config.Start.after, err
+		return s.config.Start.after, t, nil
 	default:
-		return xstream.ID{}, err
+		return xstream.ID{}, t, nil
 	}
 }
 

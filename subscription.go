@@ -58,7 +58,7 @@ func (s *subscription) run(stop context.Context) {
 	<-stop.Done()
 	s.log.Debug("Subscription is ending", watermill.LogFields{"cause": context.Cause(stop).Error()})
 	go s.reader.stop(work)
-	go s.membership.releaseBuffer(handing)
+	go s.releaseBuffer(handing)
 	s.drain(handed)
 	endHanding()
 	<-handed
@@ -68,6 +68,16 @@ func (s *subscription) run(stop context.Context) {
 	s.membership.flush(budget)
 	s.leave(budget, &fetching)
 	s.log.Debug("Subscription has ended", nil)
+}
+
+// releaseBuffer gives back what waits, and once more what the last read brings.
+func (s *subscription) releaseBuffer(ctx context.Context) {
+	s.membership.releaseBuffer(ctx)
+	select {
+	case <-s.reader.done:
+		s.membership.releaseBuffer(ctx)
+	case <-ctx.Done():
+	}
 }
 
 // leave gives back what is left. A read that does not end, as on a connection

@@ -46,9 +46,10 @@ type undertaker struct {
 
 // corpse is an entry with the reason of its end.
 type corpse struct {
-	entry    *entry
-	reason   error
-	reported bool
+	entry      *entry
+	reason     error
+	reported   bool
+	unanswered bool // the last attempt may have been executed
 }
 
 func newUndertaker(m *member, topic string, log logger) *undertaker {
@@ -121,7 +122,7 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
 		return u.member.group.Bury(ctx, xstream.Burial{Dead: u.member.dead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter})
 	})
-	if err == nil && !moved && !c.reported {
+	if err == nil && !moved && !c.unanswered {
 		var again bool
 		if again, err = u.member.groupReplaced(ctx); again && err == nil {
 			return false
@@ -132,11 +133,11 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 		if !c.reported && ctx.Err() == nil {
 			u.log.Error("An entry is no message and can't be moved to the dead letters, will retry", err, fields)
 		}
-		c.reported = true
+		c.reported, c.unanswered = true, !xstream.IsReply(err)
 		return false
 	}
 	u.ledger.forget([]*entry{c.entry})
-	if moved || c.reported { // the answer to an earlier attempt may be lost
+	if moved || c.unanswered { // the answer to an earlier attempt may be lost
 		u.log.Error("Moved an entry that is no message to the dead letters", c.reason, fields)
 	}
 	return true

@@ -92,6 +92,15 @@ func (g Group) Consumers(ctx context.Context) ([]Consumer, error) {
 	return consumers, nil
 }
 
+// Show is a sign of life of a consumer, which is created if need be. A blocked
+// read alone is none on some servers. It reads what is pending for the consumer
+// behind any ID that there may be, which is nothing, and changes no count.
+func (g Group) Show(ctx context.Context, consumer string) error {
+	const behindAll = "18446744073709551615-18446744073709551614" // one more would mean what is new
+	cmd := g.Client.B().Xreadgroup().Group(g.Name, consumer).Count(1).Streams().Key(g.Key).Id(behindAll).Build()
+	return ignoreNil(g.Client.Do(ctx, cmd).Error())
+}
+
 // Discard removes a consumer for which nothing is pending.
 func (g Group) Discard(ctx context.Context, consumer string) (removed bool, err error) {
 	n, err := g.exec(ctx, discard, nil, []string{g.Name, consumer}).AsInt64()

@@ -39,10 +39,14 @@ func ParseID(s string) (ID, error) {
 // IDBefore is the greatest ID that an entry older than t can have, so that
 // reading after it starts with the entries added at t.
 func IDBefore(t time.Time) ID {
-	if ms := t.UnixMilli(); ms > 0 {
-		return ID{Ms: uint64(ms)}.Prev()
+	switch {
+	case t.After(time.UnixMilli(math.MaxInt64)):
+		return ID{Ms: math.MaxInt64} // UnixMilli would overflow
+	case t.After(time.UnixMilli(0)):
+		return ID{Ms: uint64(t.UnixMilli())}.Prev()
+	default:
+		return ID{}
 	}
-	return ID{}
 }
 
 // String is the form Redis uses.

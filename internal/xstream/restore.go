@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"context"
+	"time"
 
 	"github.com/redis/rueidis"
 )
@@ -13,6 +14,7 @@ type Restoration struct {
 	Mark     string  // the key of the group's mark
 	Token    string  // the mark, if it is us who create the group
 	Entries  []Count // what the consumer holds, with its deliveries
+	Unheld   []Count // what nobody alive held, with its deliveries
 }
 
 // Restored is what came of a Restoration.
@@ -23,37 +25,48 @@ type Restored struct {
 }
 
 // Restore creates the group, unless somebody else has, and registers the
-// consumer's entries there, as far as they exist and nobody else has them.
+// consumer's entries there, as far as they exist and nobody else has them. What
+// nobody held is released there, under the same condition.
 func (g Group) Restore(ctx context.Context, r Restoration) (Restored, error) {
-	var out Restored
-	rest := r.Entries
-	for {
-		page := rest[:min(len(rest), scriptPage)]
-		rest = rest[len(page):]
-		args := countArgs(page, g.Name, r.Consumer, r.Start, r.Token)
-		reply, err := g.exec(ctx, restore, []string{r.Mark}, args).ToArray()
+	var mine, unheld Restored
+	head := func(consumer string, idle time.Duration) []string {
+		return []string{g.Name, consumer, r.Start, r.Token, millis(idle)}
+	}
+	if err := g.register(ctx, &mine, r.Mark, head(r.Consumer, 0), r.Entries); err != nil {
+		return mine, err
+	}
+	if len(r.Unheld) == 0 {
+		return mine, nil
+	}
+	return mine, g.register(ctx, &unheld, r.Mark, head(Released, releasedIdle), r.Unheld)
+}
+
+// register restores the group with entries of a consumer, a page at a time, and at least once.
+func (g Group) register(ctx context.Context, out *Restored, mark string, head []string, entries []Count) error {
+	for first := true; first || len(entries) > 0; first = false {
+		page := entries[:min(len(entries), scriptPage)]
+		entries = entries[len(page):]
+		reply, err := g.exec(ctx, restore, []string{mark}, countArgs(page, head...)).ToArray()
 		if err != nil {
-			return out, err
+			return err
 		}
 		if len(reply) != 3 {
-			return out, errShort
+			return errShort
 		}
 		if out.Mark, err = reply[0].ToString(); err != nil {
-			return out, err
+			return err
 		}
 		mine, err := reply[1].AsStrSlice()
 		if err != nil {
-			return out, err
+			return err
 		}
 		theirs, err := reply[2].AsStrSlice()
 		if err != nil {
-			return out, err
+			return err
 		}
 		out.Mine, out.Theirs = append(out.Mine, mine...), append(out.Theirs, theirs...)
-		if len(rest) == 0 {
-			return out, nil
-		}
 	}
+	return nil
 }
 
 // Mark returns the mark that the last one to restore the group has left, or "".

@@ -1,6 +1,10 @@
 package xstream
 
-import "github.com/redis/rueidis"
+import (
+	"time"
+
+	"github.com/redis/rueidis"
+)
 
 // Released is the reserved consumer of every group that holds what its members
 // gave back. Anybody may take an entry from it at once: entries get there with
@@ -9,7 +13,9 @@ const Released = "~released"
 
 // releasedIdle must stay below the server's clock in milliseconds: Redis clamps
 // a greater value to an idle time of zero, the opposite of a release.
-const releasedIdle = "1000000000000"
+const releasedIdle = 1_000_000_000_000 * time.Millisecond
+
+const releasedMillis = "1000000000000"
 
 // scriptPage bounds what one script call does, because nothing else runs on the
 // server meanwhile: 128 IDs take about half a millisecond.
@@ -98,7 +104,7 @@ local n = 0
 for i = 3, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if p then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedIdle + `,
+    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedMillis + `,
       'RETRYCOUNT', bounded(tonumber(ARGV[i + 1]) < 0 and p[4] or ARGV[i + 1]), 'JUSTID')
     n = n + 1
   end
@@ -121,7 +127,7 @@ for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[4], ARGV[2])) do
   local change = known[p[1]] or ARGV[3]
   if change ~= 'keep' then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, p[1], 'IDLE', ` + releasedIdle + `,
+    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, p[1], 'IDLE', ` + releasedMillis + `,
       'RETRYCOUNT', bounded(p[4] + change), 'JUSTID')
     n = n + 1
   end
@@ -131,12 +137,11 @@ redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return {n, 1}`)
 
 // restore creates a group that is gone, and registers there again what a
-// consumer still works on. A group that somebody else restored meanwhile is
-// left as it is.
+// consumer had. A group that somebody else restored meanwhile is left as it is.
 //
 //	KEYS[1] stream   KEYS[2] mark
 //	ARGV[1] group    ARGV[2] consumer   ARGV[3] start   ARGV[4] new mark
-//	ARGV[5], [6]… ID, deliveries
+//	ARGV[5] idle time in ms   ARGV[6], [7]… ID, deliveries
 //	reply   {mark, IDs that belong to the consumer now, IDs that others have}
 //
 // The mark tells other members that the group is not the one they knew: a
@@ -149,10 +154,10 @@ if redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
 end
 local mine, theirs = {}, {}
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1)[1]
   if not p or p[2] == ARGV[2] then
-    local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')[1]
+    local ok = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[5], 'RETRYCOUNT', ARGV[i + 1], 'FORCE', 'JUSTID')[1]
     if ok then mine[#mine + 1] = ok end
   else
     theirs[#theirs + 1] = ARGV[i]
