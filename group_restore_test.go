@@ -10,6 +10,7 @@ import (
 
 // What a member has taken over and acked would come again with a restored group.
 func TestTakenEntriesAreNoLongerUnheld(t *testing.T) {
+	t.Parallel()
 	m := &member{}
 	seen := []xstream.Count{{ID: "1-1"}, {ID: "2-1"}, {ID: "3-1"}}
 	m.sawUnheld(seen)
