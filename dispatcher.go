@@ -89,9 +89,9 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 }
 
 // send waits for the caller to take the message. Meanwhile the entry may become
-// somebody else's: it is not offered any more when nobody has confirmed lately that
-// it is ours. Without a recall channel, which
-// only one sender can listen to, the end of the message's context recalls it.
+// somebody else's, so it is verified again from time to time. Without a recall
+// channel, which only one sender can listen to, the end of the message's context
+// recalls it.
 func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, recall <-chan struct{}) bool {
 	if recall == nil {
 		recall = sent.ctx.Done()
