@@ -37,7 +37,7 @@ type claimer struct {
 	taken chan struct{} // one token: the last offer was taken
 
 	mu     sync.Mutex // protects the following fields
-	offers []xstream.Claim
+	offers []*xstream.Claim
 
 	// run's own.
 	cursors   map[string]xstream.ID // where the look at a silent consumer goes on
@@ -60,30 +60,43 @@ func newClaimer(m *member, topic string, should func(string, PendingEntry) bool,
 	}
 }
 
-// next returns up to room entries to take from one consumer.
-func (c *claimer) next(room int) xstream.Claim {
+// lookAhead is how many entries a claim lists at least: others may be quicker than
+// us, and each round trip should bring something.
+const lookAhead = 32
+
+// next returns entries of one consumer of which up to room are to be taken, and the
+// offer that they come from; or nil.
+func (c *claimer) next(room int) (*xstream.Claim, xstream.Claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.offers) == 0 {
-		return xstream.Claim{}
+		return nil, xstream.Claim{}
 	}
 	if c.health.age() < c.settled() { // what was found before an outage says nothing any more
-		c.offers = slices.DeleteFunc(c.offers, func(o xstream.Claim) bool { return o.From != xstream.Released })
+		c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From != xstream.Released })
 	}
 	if len(c.offers) == 0 {
 		wake(c.taken)
-		return xstream.Claim{}
+		return nil, xstream.Claim{}
 	}
-	first := &c.offers[0]
-	n := min(room, len(first.IDs))
-	claim := xstream.Claim{From: first.From, MinIdle: first.MinIdle, IDs: first.IDs[:n]}
-	if first.IDs = first.IDs[n:]; len(first.IDs) == 0 {
-		c.offers = c.offers[1:]
+	offer := c.offers[0]
+	claim := *offer
+	claim.Most = room
+	claim.IDs = claim.IDs[:min(max(room, lookAhead), len(claim.IDs))]
+	return offer, claim
+}
+
+// took notes how many entries of an offer are over.
+func (c *claimer) took(offer *xstream.Claim, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if offer.IDs = offer.IDs[n:]; len(offer.IDs) > 0 {
+		return
 	}
+	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o == offer })
 	if len(c.offers) == 0 {
 		wake(c.taken)
 	}
-	return claim
 }
 
 func (c *claimer) offer(claim xstream.Claim) {
@@ -92,7 +105,7 @@ func (c *claimer) offer(claim xstream.Claim) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offers = append(c.offers, claim)
+	c.offers = append(c.offers, &claim)
 }
 
 func (c *claimer) offering() bool {
@@ -252,7 +265,7 @@ func (c *claimer) offerReleased(ctx context.Context) ([]xstream.Count, error) {
 		return nil, err
 	}
 	c.mu.Lock()
-	c.offers = slices.DeleteFunc(c.offers, func(o xstream.Claim) bool { return o.From == xstream.Released })
+	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == xstream.Released })
 	c.mu.Unlock()
 	claim := xstream.Claim{From: xstream.Released}
 	for _, p := range pending {

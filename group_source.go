@@ -41,12 +41,21 @@ func (s *groupSource) claim(ctx context.Context, room int) (int, error) {
 	if n, err := s.recover(ctx, room); n > 0 || err != nil {
 		return n, err
 	}
-	if c := s.claimer.next(room); len(c.IDs) > 0 || s.started {
-		return s.take(ctx, c, uncounted)
+	if !s.started && !s.claimer.offering() {
+		// What was released before we came is older than what is new.
+		s.started = !s.claimer.lookForReleased(ctx)
 	}
-	// What was released before we came is older than what is new.
-	s.started = !s.claimer.lookForReleased(ctx)
-	return s.take(ctx, s.claimer.next(room), uncounted)
+	offer, c := s.claimer.next(room)
+	if offer == nil {
+		return 0, nil
+	}
+	taken, err := s.take(ctx, c, uncounted)
+	if err != nil {
+		s.claimer.took(offer, len(offer.IDs)) // nobody knows what became of it
+	} else {
+		s.claimer.took(offer, taken.Looked)
+	}
+	return len(c.IDs), err
 }
 
 // uncounted: a claim keeps the count of an entry, so the hand-out to come is not
@@ -78,7 +87,8 @@ func (s *groupSource) recover(ctx context.Context, room int) (int, error) {
 		}
 		if len(ids) > 0 {
 			me := s.member.name()
-			return s.take(ctx, xstream.Claim{From: me, IDs: ids}, s.neverHandedOut)
+			_, err := s.take(ctx, xstream.Claim{From: me, IDs: ids}, s.neverHandedOut)
+			return len(ids), err
 		}
 	}
 	return 0, nil
@@ -102,12 +112,9 @@ func (s *groupSource) missing(pending []xstream.Pending, room int) (ids []string
 	return ids, pending[len(pending)-1].ID.Next(), true
 }
 
-// take makes pending entries ours. Nobody may be quicker than us, or all of
-// them may be gone; the number says only how many were asked for.
-func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xstream.Entry) bool) (int, error) {
-	if len(c.IDs) == 0 {
-		return 0, nil
-	}
+// take makes pending entries ours. Others may be quicker than us, and entries may
+// be gone.
+func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xstream.Entry) bool) (xstream.Taken, error) {
 	c.Consumer = s.member.name()
 	sent := time.Now()
 	// Not even the end of the subscription interrupts it: what is ours has to be
@@ -116,14 +123,14 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 		return s.member.group.Take(ctx, c)
 	})
 	if s.member.name() != c.Consumer {
-		return len(c.IDs), err // the name was lost meanwhile; who has it finds them
+		return xstream.Taken{Looked: len(c.IDs)}, err // the name was lost meanwhile; who has it finds them
 	}
 	for _, e := range taken.Entries {
 		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
 	}
 	s.member.gone(taken.Gone...)
 	if err == nil {
-		s.member.tookOver(c.IDs)
+		s.member.tookOver(c.IDs[:taken.Looked])
 	}
 	switch {
 	case err == nil || xstream.IsReply(err):
@@ -133,7 +140,7 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 		s.member.doubt(c.IDs)
 		s.look()
 	}
-	return len(c.IDs), err
+	return taken, err
 }
 
 // look has our own pending entries looked through before the next read.

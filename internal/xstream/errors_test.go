@@ -188,10 +188,11 @@ func TestMalformedReplies(t *testing.T) {
 		"Bury":    {text("x"), array()},
 		"Leave":   {text("x"), array(), array(number(1)), bulks("x", "y")},
 		"Take": {
-			text("x"), array(), array(array()), array(text("x"), array()), array(array(), text("x")), array(array(text("x")), array()),
-			array(array(array(number(1), number(1))), array()), array(array(array(text("1-1"), text("x"), array())), array()),
-			array(array(array(text("x"), number(1), array())), array()), array(array(array(number(1), number(1), array())), array()),
-			array(array(array(text("1-1"), number(1), text("x"))), array()),
+			text("x"), array(), array(array()), array(array(), array()), array(text("x"), array(), number(1)), array(array(), text("x"), number(1)),
+			array(array(), array(), text("x")), array(array(text("x")), array(), number(1)),
+			array(array(array(number(1), number(1))), array(), number(1)), array(array(array(text("1-1"), text("x"), array())), array(), number(1)),
+			array(array(array(text("x"), number(1), array())), array(), number(1)), array(array(array(number(1), number(1), array())), array(), number(1)),
+			array(array(array(text("1-1"), number(1), text("x"))), array(), number(1)),
 		},
 		"Pending": {
 			text("x"), array(text("x")), array(array()), array(array(text("x"), text("c"), number(1), number(1))),

@@ -130,6 +130,7 @@ type Claim struct {
 	Consumer string        // the new owner
 	From     string        // the present owner; "" = anybody
 	MinIdle  time.Duration // entries touched more recently stay where they are
+	Most     int           // how many to take; 0 = all
 	IDs      []string
 }
 
@@ -137,19 +138,28 @@ type Claim struct {
 type Taken struct {
 	Entries []Entry  // with their delivery counts as they were
 	Gone    []string // IDs whose entry was trimmed or deleted; the server forgot them now
+	Looked  int      // at so many of the IDs
 }
 
-// Take makes a consumer the owner of pending entries. After an error, it returns
-// what it knows.
+// Take makes a consumer the owner of pending entries, in the order of the IDs, until
+// it has as many as it may take. After an error, it returns what it knows.
 func (g Group) Take(ctx context.Context, c Claim) (Taken, error) {
 	var t Taken
+	most := c.Most
+	if most == 0 {
+		most = len(c.IDs)
+	}
 	for _, page := range pages(c.IDs) {
-		args := append([]string{g.Name, c.Consumer, c.From, millis(c.MinIdle)}, page...)
+		left := most - len(t.Entries)
+		if left == 0 {
+			break
+		}
+		args := append([]string{g.Name, c.Consumer, c.From, millis(c.MinIdle), strconv.Itoa(left)}, page...)
 		reply, err := g.exec(ctx, take, nil, args).ToArray()
 		if err != nil {
 			return t, err
 		}
-		if len(reply) != 2 {
+		if len(reply) != 3 {
 			return t, errShort
 		}
 		if t.Entries, err = parseTaken(t.Entries, &reply[0]); err != nil {
@@ -160,6 +170,11 @@ func (g Group) Take(ctx context.Context, c Claim) (Taken, error) {
 			return t, err
 		}
 		t.Gone = append(t.Gone, gone...)
+		looked, err := reply[2].AsInt64()
+		if err != nil {
+			return t, err
+		}
+		t.Looked += int(looked)
 	}
 	return t, nil
 }

@@ -35,16 +35,18 @@ local function bounded(count) return math.max(math.min(count, 9007199254740991),
 //
 //	KEYS[1] stream
 //	ARGV[1] group   ARGV[2] new consumer   ARGV[3] present consumer, "" = any
-//	ARGV[4] the least idle time in ms      ARGV[5…] IDs
-//	reply   {{ID, deliveries, fields}…}, {IDs whose entry no longer exists…}
+//	ARGV[4] the least idle time in ms      ARGV[5] how many to take at most
+//	ARGV[6…] IDs
+//	reply   {{ID, deliveries, fields}…}, {IDs whose entry no longer exists…},
+//	        how many of the IDs it has looked at
 //
 // The reserved consumer is removed when nothing is left for it, so that it is
 // never around idle and empty, where somebody else's cleaning could race with a
 // release.
 var take = rueidis.NewLuaScript(bounded + `
 local taken, gone = {}, {}
-local from = ARGV[3]
-for i = 5, #ARGV do
+local from, most, i = ARGV[3], tonumber(ARGV[5]), 6
+while i <= #ARGV and #taken < most do
   local query = {'XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[4], ARGV[i], ARGV[i], 1}
   if from ~= '' then query[9] = from end
   local p = redis.call(unpack(query))[1]
@@ -53,11 +55,12 @@ for i = 5, #ARGV do
     local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', count)[1]
     if e then taken[#taken + 1] = {ARGV[i], count, e[2]} else gone[#gone + 1] = ARGV[i] end
   end
+  i = i + 1
 end
 if from == '` + Released + `' and not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, from)[1] then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], from)
 end
-return {taken, gone}`)
+return {taken, gone, i - 6}`)
 
 // touch renews entries that still belong to a consumer, and may set their
 // delivery counts on the way. The counts are absolute, so that it does no harm to

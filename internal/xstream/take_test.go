@@ -148,11 +148,34 @@ func TestTakeOfManyPages(t *testing.T) {
 // What was taken over before an error is ours: nobody else will look after it.
 func TestTakeReturnsWhatItKnowsAfterAnError(t *testing.T) {
 	t.Parallel()
-	first := array(array(array(text("1-1"), number(2), bulks("n", "1"))), bulks("2-1"))
+	first := array(array(array(text("1-1"), number(2), bulks("n", "1"))), bulks("2-1"), number(128))
 	g := Group{Stream: Stream{Client: mock(t, first, "-ERR no\r\n"), Key: "k"}, Name: "g"}
 	taken, err := g.Take(t.Context(), Claim{Consumer: "me", IDs: ids(1, 129)})
 	require.Error(t, err)
 	require.Equal(t, ids(1, 1), idsOf(taken.Entries))
 	require.Equal(t, int64(2), taken.Entries[0].Deliveries)
 	require.Equal(t, ids(2, 2), taken.Gone)
+}
+
+func TestTakeStopsWhenItHasEnough(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t)
+	deliver(t, g, "dead", 1, 300)
+	for _, n := range []int{200, 201, 290} {
+		set(t, g, "left", 60_000, 1, id(n))
+	}
+	taken, err := g.Take(t.Context(), Claim{Consumer: "me", From: "left", Most: 2, IDs: ids(1, 300)})
+	require.NoError(t, err)
+	require.Equal(t, ids(200, 201), idsOf(taken.Entries))
+	require.Equal(t, 201, taken.Looked)
+
+	taken, err = g.Take(t.Context(), Claim{Consumer: "me", From: "left", Most: 2, IDs: ids(202, 300)})
+	require.NoError(t, err)
+	require.Equal(t, ids(290, 290), idsOf(taken.Entries))
+	require.Equal(t, 99, taken.Looked)
+
+	taken, err = g.Take(t.Context(), Claim{Consumer: "me", From: "dead", Most: 128, IDs: ids(1, 199)})
+	require.NoError(t, err)
+	require.Equal(t, ids(1, 128), idsOf(taken.Entries))
+	require.Equal(t, 128, taken.Looked)
 }
