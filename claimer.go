@@ -252,9 +252,11 @@ func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error 
 func (c *claimer) lookForReleased(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	if _, err := c.offerReleased(ctx); err != nil {
+	free, err := c.offerReleased(ctx)
+	if err != nil {
 		return false
 	}
+	c.member.sawUnheld(free)
 	return c.offering()
 }
 

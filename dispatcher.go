@@ -32,6 +32,8 @@ type dispatcher struct {
 	redelivers bool            // false = a nack drops the message
 	recall     chan struct{}   // one token: an entry in hand may be lost
 	giveUp     <-chan struct{} // closed when nobody waits for handlers any more
+
+	stale timeout // of who has the recall channel
 }
 
 // delivery is one hand-out of an entry. A nacked message comes again as a new
@@ -93,10 +95,10 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 // channel, which only one sender can listen to, the end of the message's context
 // recalls it.
 func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, recall <-chan struct{}) bool {
+	stale := &d.stale
 	if recall == nil {
-		recall = sent.ctx.Done()
+		stale, recall = &timeout{}, sent.ctx.Done()
 	}
-	var stale timeout
 	defer stale.stop()
 	for {
 		if d.member != nil {

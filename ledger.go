@@ -9,15 +9,6 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-const (
-	// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
-	// outage can't make more of them than this come back as duplicates.
-	maxUnconfirmed = 1024
-	// maxDoomed bounds what can't be moved to the dead letters, and so the memory
-	// that it takes. Only behind so much of it everything else has to wait.
-	maxDoomed = 1 << 14
-)
-
 // ledger is the one table of what a subscription holds: an ID enters it once,
 // and leaves it when Redis has confirmed the ack, the release or the move to the
 // dead letters, or has said that the entry is not ours. That makes it the only
@@ -138,62 +129,6 @@ func (l *ledger) take() *entry {
 	return e
 }
 
-// room waits until entries can be taken over and says how many.
-func (l *ledger) room(ctx context.Context) int {
-	for {
-		if n := l.free(); n > 0 {
-			return n
-		}
-		select {
-		case <-l.drained:
-		case <-ctx.Done():
-			return 0
-		}
-	}
-}
-
-// free is how many entries a read may ask for. Reads that top up a buffer wait
-// until half of it is used, because a read of one entry costs as much as a read
-// of a hundred.
-func (l *ledger) free() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.wanted = 1
-	if l.full() || l.stuck {
-		return 0
-	}
-	slots := l.maxInFlight - l.inFlight
-	target := l.pace.target(time.Now(), slots)
-	free := target - len(l.buffer)
-	if slots == 0 {
-		free-- // the one in hand is part of the target
-	}
-	l.wanted = max((target+1)/2, 1)
-	if free < l.wanted {
-		return 0
-	}
-	l.wanted = 0
-	return free
-}
-
-// offerRoom wakes the reader if there may be as much room as it waits for. The
-// lock is held. The caller's rate is not looked at again, so the reader may find
-// that it has to wait longer.
-func (l *ledger) offerRoom() {
-	if l.stuck || l.full() {
-		return
-	}
-	wanted := min(l.wanted, max((l.pace.want+1)/2, 1)) // the pace may have slowed down since
-	free := l.pace.want - len(l.buffer)
-	if l.inFlight >= l.maxInFlight {
-		free--
-	}
-	if l.wanted > 0 && free >= wanted {
-		l.wanted = 0
-		wake(l.drained)
-	}
-}
-
 // offer notes that the entry is on its way to the caller. It reports false when
 // the entry was lost meanwhile.
 func (l *ledger) offer(e *entry, d *delivery) bool {
@@ -274,9 +209,6 @@ func (l *ledger) confirmed(s state) {
 	}
 }
 
-// full reports whether too much waits for the server. The lock is held.
-func (l *ledger) full() bool { return l.unconfirmed >= maxUnconfirmed || l.doomed >= maxDoomed }
-
 // lose notes that the server says the entry is not ours. If it is in flight, it
 // keeps its slot until the caller settles it. It reports false for an entry that
 // was settled or lost before.
@@ -298,35 +230,6 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	return e.delivery, true
 }
 
-// unbuffer takes everything that waits, for its release.
-func (l *ledger) unbuffer() []*entry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	out := l.buffer
-	l.buffer = nil
-	for _, e := range out {
-		e.state = returning
-	}
-	l.pace.slow()
-	l.stuck = l.stuck || len(out) > 0
-	return out
-}
-
-// rebuffer takes back what could not be released. Nobody knows whether the
-// server still counts it as ours, so it is verified before it is handed out.
-func (l *ledger) rebuffer(entries []*entry) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range entries {
-		if e.state == returning && l.held[e.ID] == e {
-			e.state, e.confirmed = buffered, time.Time{}
-			l.buffer = append(l.buffer, e)
-		}
-	}
-	slices.SortFunc(l.buffer, func(a, b *entry) int { return a.ID.Compare(b.ID) })
-	wake(l.filled)
-}
-
 // verified notes that the server counts the hand-out to come.
 func (l *ledger) verified(e *entry, deliveries int64) {
 	l.mu.Lock()
@@ -346,37 +249,6 @@ func (l *ledger) again(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e.deliveries++
-}
-
-// keep marks buffered entries as ours for as long as it takes, and returns those
-// whose count includes a hand-out that will be long in coming. They are not handed
-// out until ready is called, because their counts are about to change.
-func (l *ledger) keep(entries []*entry) []*entry {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var counted []*entry
-	for _, e := range entries {
-		e.kept = true
-		if e.state == buffered && e.counted {
-			e.busy = true
-			counted = append(counted, e)
-		}
-	}
-	return counted
-}
-
-// ready ends what keep began. Whether the server's counts have changed may not be
-// known, so the next hand-out has to be counted in any case.
-func (l *ledger) ready(entries []*entry) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, e := range entries {
-		if e.busy && e.counted {
-			e.deliveries, e.counted = e.handOuts(), false
-		}
-		e.busy = false
-	}
-	wake(l.filled)
 }
 
 // wake leaves a token for a goroutine that waits, or will wait, on ch.

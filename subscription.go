@@ -58,10 +58,12 @@ func (s *subscription) run(stop context.Context) {
 	<-stop.Done()
 	s.log.Debug("Subscription is ending", watermill.LogFields{"cause": context.Cause(stop).Error()})
 	go s.reader.stop(work)
-	go s.releaseBuffer(handing)
+	var releasing sync.WaitGroup
+	releasing.Go(func() { s.releaseBuffer(handing) })
 	s.drain(handed)
 	endHanding()
 	<-handed
+	releasing.Wait()
 
 	budget, cancel := context.WithTimeout(work, farewellTime)
 	defer cancel()

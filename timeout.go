@@ -5,8 +5,8 @@ import "time"
 // minTimeout keeps a timeout that has passed from spinning.
 const minTimeout = 50 * time.Millisecond
 
-// timeout is a timer that is made when it is first needed. Its zero value never
-// passes.
+// timeout is a timer that is made when it is first needed, and can be set again and
+// again. Its zero value never passes.
 type timeout struct{ timer *time.Timer }
 
 // set has it pass after a time.

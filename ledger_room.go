@@ -1,0 +1,76 @@
+package redisstream
+
+import (
+	"context"
+	"time"
+)
+
+// How much the ledger takes in.
+
+const (
+	// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
+	// outage can't make more of them than this come back as duplicates.
+	maxUnconfirmed = 1024
+	// maxDoomed bounds what can't be moved to the dead letters, and so the memory
+	// that it takes. Only behind so much of it everything else has to wait.
+	maxDoomed = 1 << 14
+)
+
+// room waits until entries can be taken over and says how many.
+func (l *ledger) room(ctx context.Context) int {
+	for {
+		if n := l.free(); n > 0 {
+			return n
+		}
+		select {
+		case <-l.drained:
+		case <-ctx.Done():
+			return 0
+		}
+	}
+}
+
+// free is how many entries a read may ask for. Reads that top up a buffer wait
+// until half of it is used, because a read of one entry costs as much as a read
+// of a hundred.
+func (l *ledger) free() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = 1
+	if l.full() || l.stuck {
+		return 0
+	}
+	slots := l.maxInFlight - l.inFlight
+	target := l.pace.target(time.Now(), slots)
+	free := target - len(l.buffer)
+	if slots == 0 {
+		free-- // the one in hand is part of the target
+	}
+	l.wanted = max((target+1)/2, 1)
+	if free < l.wanted {
+		return 0
+	}
+	l.wanted = 0
+	return free
+}
+
+// offerRoom wakes the reader if there may be as much room as it waits for. The
+// lock is held. The caller's rate is not looked at again, so the reader may find
+// that it has to wait longer.
+func (l *ledger) offerRoom() {
+	if l.stuck || l.full() {
+		return
+	}
+	wanted := min(l.wanted, max((l.pace.want+1)/2, 1)) // the pace may have slowed down since
+	free := l.pace.want - len(l.buffer)
+	if l.inFlight >= l.maxInFlight {
+		free--
+	}
+	if l.wanted > 0 && free >= wanted {
+		l.wanted = 0
+		wake(l.drained)
+	}
+}
+
+// full reports whether too much waits for the server. The lock is held.
+func (l *ledger) full() bool { return l.unconfirmed >= maxUnconfirmed || l.doomed >= maxDoomed }
