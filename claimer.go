@@ -160,7 +160,7 @@ func (c *claimer) hand(ctx context.Context) {
 
 // sweepMost is the longest time between two sweeps: released entries are taken
 // over within two seconds, the sweep itself included.
-const sweepMost = 1800 * time.Millisecond
+const sweepMost = 1500 * time.Millisecond
 
 // interval is the time to the next sweep. With a short MinIdle it has to be
 // shorter still, or a server that was frozen for long enough to make everybody
