@@ -14,23 +14,26 @@ const (
 )
 
 // retryPause is how long to wait after so many failures in a row, from 1.
-func retryPause(failures int) time.Duration { return jitter(doubling(retryFirst, retryMax, failures)) }
+func retryPause(failures int) time.Duration {
+	return jitter(growing(retryFirst, 2, retryMax, failures))
+}
 
 // DefaultNackBackoff is the pause before a nacked message is handed out again:
-// none after the first nack, then 10 ms, doubling up to one second, each with a
-// random part, so that a message that always fails does not spin. attempt counts
+// none after the first nack, then 1 ms, and four times as much after each one up to
+// a second, all but the first with a random part. So a message that fails a few
+// times holds up little, and one that always fails does not spin. attempt counts
 // from 1.
 func DefaultNackBackoff(attempt int) time.Duration {
 	if attempt <= 1 {
 		return 0
 	}
-	return jitter(doubling(10*time.Millisecond, time.Second, attempt-1))
+	return jitter(growing(time.Millisecond, 4, time.Second, attempt-1))
 }
 
-func doubling(first, most time.Duration, n int) time.Duration {
+func growing(first time.Duration, factor int, most time.Duration, n int) time.Duration {
 	d := first
 	for ; n > 1 && d < most; n-- {
-		d *= 2
+		d *= time.Duration(factor)
 	}
 	return min(d, most)
 }

@@ -39,7 +39,7 @@ func TestDefaultNackBackoffGrowsToItsBound(t *testing.T) {
 		require.Zero(t, DefaultNackBackoff(attempt))
 	}
 	for attempt, most := range map[int]time.Duration{
-		2: 10 * time.Millisecond, 3: 20 * time.Millisecond, 8: 640 * time.Millisecond, 9: time.Second, 10: time.Second, math.MaxInt: time.Second,
+		2: time.Millisecond, 3: 4 * time.Millisecond, 6: 256 * time.Millisecond, 7: time.Second, 8: time.Second, math.MaxInt: time.Second,
 	} {
 		requireBetweenHalfAnd(t, most, func() time.Duration { return DefaultNackBackoff(attempt) })
 	}

@@ -57,3 +57,49 @@ func fill(b *testing.B, p message.Publisher, topic string, n int) {
 		}
 	}
 }
+
+// BenchmarkPoison takes 10,000 messages for each operation, without and with one
+// among them that always fails and is given up after three deliveries.
+func BenchmarkPoison(b *testing.B) {
+	for _, inFlight := range []int{1, 8} {
+		for _, poison := range []int{0, 1} {
+			b.Run(fmt.Sprintf("inflight=%d/poison=%d", inFlight, poison), func(b *testing.B) {
+				for range b.N {
+					takeWithPoison(b, inFlight, poison)
+				}
+			})
+		}
+	}
+}
+
+func takeWithPoison(b *testing.B, inFlight, poison int) {
+	b.Helper()
+	const good = 10_000
+	b.StopTimer()
+	topic, client := newTopic(b), shared.Client(b)
+	p := newPublisher(b, client)
+	fill(b, p, topic, good/2)
+	for range poison {
+		require.NoError(b, p.Publish(topic, message.NewMessage("poison", nil)))
+	}
+	fill(b, p, topic, good/2)
+	s, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
+		Client: client, ConsumerGroup: "g", MaxInFlight: inFlight, MaxDeliveries: 3,
+	}, nil)
+	require.NoError(b, err)
+	defer func() { require.NoError(b, s.Close()) }()
+	b.StartTimer()
+	out, err := s.Subscribe(context.Background(), topic)
+	require.NoError(b, err)
+	for acked := 0; acked < good; {
+		if msg := <-out; msg.UUID == "poison" {
+			msg.Nack()
+		} else {
+			msg.Ack()
+			acked++
+		}
+	}
+	b.StopTimer()
+	require.NoError(b, s.Close())
+	require.EqualValues(b, poison, shared.Do(b, "XLEN", "{"+topic+"}:dead:g"))
+}

@@ -3,6 +3,7 @@ package redisstream
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -69,9 +70,12 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 		values:      context.WithoutCancel(ctx),
 		stream:      topic,
 		unmarshaler: s.config.Unmarshaler,
-		backoff:     s.config.NackBackoff,
+		retries:     s.config.retries(),
 		redelivers:  !s.config.AtMostOnce,
 		recall:      make(chan struct{}, 1),
+		lastChance:  make(chan struct{}, 1),
+		group:       s.config.ConsumerGroup,
+		maxLease:    s.config.MaxLease,
 		giveUp:      sub.giveUp,
 	}
 	return sub
@@ -97,13 +101,18 @@ func (s *Subscriber) follow(ctx context.Context, sub *subscription, stream xstre
 
 // join completes a subscription of a group's member.
 func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream.Stream, prefix string) error {
+	dead, err := s.deadStream(stream.Key, prefix)
+	if err != nil {
+		return err
+	}
 	m := &member{
 		group:     xstream.Group{Stream: stream, Name: s.config.ConsumerGroup},
 		ledger:    sub.ledger,
 		health:    newHealth(slowAnswer(s.config.MinIdle)),
 		minIdle:   s.config.MinIdle,
 		prefix:    prefix,
-		dead:      xstream.DeadLetters(prefix, s.config.ConsumerGroup),
+		dead:      dead,
+		maxDead:   s.config.MaxDeadLetters,
 		markKey:   xstream.GroupMark(prefix, s.config.ConsumerGroup),
 		consumer:  randomName(),
 		restoring: make(chan struct{}, 1),
@@ -135,6 +144,19 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		source.unseen.Store(membership.lease != nil)
 	}
 	return nil
+}
+
+// deadStream is the stream of a topic's dead letters. They move there in one
+// step, so both streams have to be on one node.
+func (s *Subscriber) deadStream(topic, prefix string) (string, error) {
+	if s.config.DeadLetters == nil {
+		return xstream.DeadLetters(prefix, s.config.ConsumerGroup), nil
+	}
+	dead := s.config.DeadLetters(topic)
+	if dead == topic || !xstream.SameSlot(dead, prefix) {
+		return "", &ConfigError{"SubscriberConfig.DeadLetters", dead, fmt.Sprintf("must be another stream than the topic and have its hash tag, such as %q", prefix+":failed")}
+	}
+	return dead, nil
 }
 
 // enter makes sure that the group is there and that we may do what we will have
@@ -200,10 +222,10 @@ func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
 		claimer:    newClaimer(m, d.stream, s.config.ShouldClaim, sub.log),
 		acker:      newAcker(m, sub.log),
 		undertaker: newUndertaker(m, d.stream, sub.log),
-		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log},
+		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
-	source.claimer = p.claimer
+	source.claimer, d.postponed = p.claimer, p.claimer.postponed
 	d.member, d.acker, d.undertaker = m, p.acker, p.undertaker
 	sub.membership.pending = p
 }

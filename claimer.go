@@ -36,8 +36,11 @@ type claimer struct {
 
 	taken chan struct{} // one token: the last offer was taken
 
+	sooner chan struct{} // one token: the next sweep may have to come earlier
+
 	mu     sync.Mutex // protects the following fields
 	offers []*xstream.Claim
+	due    time.Time // when the next entry is due that was given back for later; zero = none
 
 	// run's own.
 	cursors   map[string]xstream.ID // where the look at a silent consumer goes on
@@ -49,12 +52,14 @@ type claimer struct {
 	empty     int             // sweeps in a row with nothing pending
 	lastTotal xstream.Summary
 	nextPos   time.Time
+	delays    delays
 }
 
 func newClaimer(m *member, topic string, should func(string, PendingEntry) bool, log logger) *claimer {
 	return &claimer{
 		member: m, ledger: m.ledger, health: m.health, log: log, topic: topic, should: should,
 		taken:    make(chan struct{}, 1),
+		sooner:   make(chan struct{}, 1),
 		cursors:  map[string]xstream.ID{},
 		nextScan: time.Now().Add(jitter(m.minIdle)),
 	}
@@ -73,7 +78,7 @@ func (c *claimer) next(room int) (*xstream.Claim, xstream.Claim) {
 		return nil, xstream.Claim{}
 	}
 	if c.health.age() < c.settled() { // what was found before an outage says nothing any more
-		c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From != xstream.Released })
+		c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return !xstream.IsReserved(o.From) })
 	}
 	if len(c.offers) == 0 {
 		wake(c.taken)
@@ -124,6 +129,9 @@ func (c *claimer) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-c.sooner:
+			timer.Reset(c.interval())
+			continue
 		case <-c.taken:
 		case <-timer.C:
 		}
@@ -171,14 +179,20 @@ func (c *claimer) interval() time.Duration {
 	if c.empty >= 3 {
 		d = most
 	}
-	if c.nextLook.IsZero() {
-		return d
+	if due := c.nextDue(); !due.IsZero() {
+		d = min(d, time.Until(due))
 	}
-	return max(min(d, time.Until(c.nextLook)), 10*time.Millisecond)
+	if !c.nextLook.IsZero() {
+		d = min(d, time.Until(c.nextLook))
+	}
+	return max(d, 10*time.Millisecond)
 }
 
 // sweep looks once for entries to take over.
 func (c *claimer) sweep(ctx context.Context) error {
+	c.mu.Lock()
+	c.due = time.Time{} // what is still to come is found again
+	c.mu.Unlock()
 	sum, err := ask(ctx, c.member, c.member.group.Summary)
 	if err != nil {
 		return err
@@ -190,12 +204,12 @@ func (c *claimer) sweep(ctx context.Context) error {
 		c.empty++
 		c.surplus = 0
 		c.silent = nil
-		c.member.sawUnheld(nil)
+		c.member.unheld.saw(nil, nil)
 		c.nextLook = time.Time{}
 		return nil
 	}
 	c.empty = 0
-	own, released := sum.ByConsumer[c.member.name()], sum.ByConsumer[xstream.Released]
+	own, released, delayed := sum.ByConsumer[c.member.name()], sum.ByConsumer[xstream.Released], sum.ByConsumer[xstream.Delayed]
 	c.compare(own)
 	var free []xstream.Count
 	if released > 0 {
@@ -203,13 +217,20 @@ func (c *claimer) sweep(ctx context.Context) error {
 			return err
 		}
 	}
-	if sum.Total == own+released {
+	if delayed > 0 {
+		later, err := c.offerDue(ctx, delayed)
+		if err != nil {
+			return err
+		}
+		free = append(free, later...)
+	}
+	if sum.Total == own+released+delayed {
 		c.silent = nil
 		c.nextLook = time.Time{}
 	} else if err := c.lookAtOthers(ctx); err != nil {
 		return err
 	}
-	c.member.sawUnheld(append(free, c.silent...))
+	c.member.unheld.saw(append(free, c.silent...), c.delays.walked())
 	return nil
 }
 
@@ -256,7 +277,7 @@ func (c *claimer) lookForReleased(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	c.member.sawUnheld(free)
+	c.member.unheld.saw(free, nil)
 	return c.offering()
 }
 
@@ -266,15 +287,19 @@ func (c *claimer) offerReleased(ctx context.Context) ([]xstream.Count, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.offerAnew(xstream.Claim{From: xstream.Released}, pending)
+	return countsOf(pending), nil
+}
+
+// offerAnew makes an offer instead of former ones of the same consumer's entries.
+func (c *claimer) offerAnew(claim xstream.Claim, pending []xstream.Pending) {
 	c.mu.Lock()
-	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == xstream.Released })
+	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == claim.From })
 	c.mu.Unlock()
-	claim := xstream.Claim{From: xstream.Released}
 	for _, p := range pending {
 		claim.IDs = append(claim.IDs, p.ID.String())
 	}
 	c.offer(claim)
-	return countsOf(pending), nil
 }
 
 // countsOf are pending entries with their delivery counts.

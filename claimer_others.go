@@ -30,7 +30,7 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 	}
 	c.silent = nil
 	for _, other := range consumers {
-		if other.Pending == 0 || other.Name == c.member.name() || other.Name == xstream.Released {
+		if other.Pending == 0 || other.Name == c.member.name() || xstream.IsReserved(other.Name) {
 			continue
 		}
 		if err := c.lookAt(ctx, other); err != nil {
@@ -102,7 +102,7 @@ func (c *claimer) scan(ctx context.Context) error {
 	}
 	claim := xstream.Claim{MinIdle: c.member.minIdle}
 	for _, p := range pending {
-		others := p.Consumer != c.member.name() && p.Consumer != xstream.Released
+		others := p.Consumer != c.member.name() && !xstream.IsReserved(p.Consumer)
 		if others && p.Idle >= c.member.minIdle && c.wants(p) {
 			claim.IDs = append(claim.IDs, p.ID.String())
 		}

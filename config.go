@@ -85,9 +85,39 @@ type SubscriberConfig struct {
 	// 10 s; at most 10 minutes.
 	CloseTimeout time.Duration
 
-	// NackBackoff returns the pause before a nacked message is handed out again,
-	// for the first nack with attempt 1, and so on. Default: DefaultNackBackoff.
+	// NackBackoff returns the pause before a nacked message is handed out again.
+	// attempt is how often it has been, as DeliveryCountFromContext says: 1 after
+	// the first nack, and so on. Default: DefaultNackBackoff.
 	NackBackoff func(attempt int) time.Duration
+
+	// NackPolicy says where a nacked message waits. Default: RedeliverInPlace,
+	// which keeps the order and holds up what comes behind it.
+	NackPolicy NackPolicy
+
+	// MaxDeliveries is how often a message is handed out at most. When the last
+	// time has failed too, it goes to the dead letters; without a group, it is
+	// logged and skipped. What nobody has settled has failed as well, such as when
+	// the consumer died; with a limit of 1, such a message comes once more, because
+	// Redis can't tell whether it had been handed out. All members of a group need
+	// the same limit. Default: 0, no limit.
+	MaxDeliveries int
+
+	// DeadLetters returns the stream that takes what the group gives up on. Its
+	// name must have the topic as its hash tag, or the topic's own one, so that both
+	// are on one node of a cluster. Default: "{topic}:dead:group".
+	DeadLetters func(topic string) string
+
+	// MaxDeadLetters is about how many dead letters of a topic to keep; the oldest
+	// are dropped. Default: 0, all of them.
+	MaxDeadLetters int64
+
+	// MaxLease is how long a message may be with its handler. Then its context
+	// ends with ErrLeaseExpired, and a second later the message goes back to the
+	// group, whether the handler has come back or not: any member may get it that
+	// has a free slot. The handler keeps its own until it returns. It is meant for
+	// handlers that may hang, and is a multiple of what they need. Default: 0, no
+	// limit.
+	MaxLease time.Duration
 
 	// ShouldClaim may refuse to take over an entry of a silent consumer. Entries
 	// that were released by their consumer are not asked about. It is called from
@@ -120,6 +150,7 @@ const (
 	maxCloseTimeout         = 10 * time.Minute
 	maxDuration             = time.Duration(math.MaxInt64 / 4) // multiples of it are still times
 	minMinIdle              = time.Second
+	minMaxLease             = time.Second
 	maxMaxInFlight          = 1 << 16
 	sparedBlockingPool      = 8 // left to the user's own blocking commands
 	defaultBlockingPoolSize = rueidis.DefaultPoolSize
@@ -193,6 +224,7 @@ func (c SubscriberConfig) validate() error {
 	if c.BlockingPoolSize <= sparedBlockingPool {
 		bad("BlockingPoolSize", c.BlockingPoolSize, fmt.Sprintf("must be greater than %d, and what Client was made with", sparedBlockingPool))
 	}
+	c.validateRetries(bad)
 	if c.ConsumerGroup == "" {
 		c.needsGroup(bad)
 	}
@@ -209,6 +241,53 @@ func (c SubscriberConfig) needsGroup(bad func(field string, value any, reason st
 	}
 	if c.ShouldClaim != nil {
 		bad("ShouldClaim", "func", reason)
+	}
+	if c.NackPolicy == ReturnToGroup {
+		bad("NackPolicy", c.NackPolicy, reason)
+	}
+	if c.DeadLetters != nil {
+		bad("DeadLetters", "func", reason)
+	}
+	if c.MaxDeadLetters > 0 {
+		bad("MaxDeadLetters", c.MaxDeadLetters, reason)
+	}
+	if c.MaxLease > 0 {
+		bad("MaxLease", c.MaxLease, reason)
+	}
+}
+
+func (c SubscriberConfig) validateRetries(bad func(field string, value any, reason string)) {
+	if c.NackPolicy > ReturnToGroup {
+		bad("NackPolicy", c.NackPolicy, "must be RedeliverInPlace or ReturnToGroup")
+	}
+	if c.MaxDeliveries < 0 {
+		bad("MaxDeliveries", c.MaxDeliveries, "must be at least 1, or 0 for no limit")
+	}
+	if c.MaxDeadLetters < 0 {
+		bad("MaxDeadLetters", c.MaxDeadLetters, "must be at least 1, or 0 for all")
+	}
+	if c.MaxLease != 0 {
+		inRange(bad, "MaxLease", c.MaxLease, minMaxLease, maxDuration)
+	}
+	if !c.AtMostOnce {
+		return
+	}
+	const reason = "has no meaning with AtMostOnce, where a nack drops the message"
+	if c.NackPolicy != RedeliverInPlace {
+		bad("NackPolicy", c.NackPolicy, reason)
+	}
+	if c.MaxDeliveries > 0 {
+		bad("MaxDeliveries", c.MaxDeliveries, reason)
+	}
+	if c.MaxLease > 0 {
+		bad("MaxLease", c.MaxLease, reason)
+	}
+	const noLetters = "has no meaning with AtMostOnce, where nothing is given up to the dead letters"
+	if c.DeadLetters != nil {
+		bad("DeadLetters", "func", noLetters)
+	}
+	if c.MaxDeadLetters > 0 {
+		bad("MaxDeadLetters", c.MaxDeadLetters, noLetters)
 	}
 }
 
@@ -232,7 +311,7 @@ func badName(name string) string {
 }
 
 func badConsumer(name string) string {
-	if name == xstream.Released {
+	if xstream.IsReserved(name) {
 		return "is reserved for what members of a group give back"
 	}
 	return badName(name)

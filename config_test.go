@@ -96,6 +96,7 @@ func TestSubscriberConfigRefuses(t *testing.T) {
 		"no client":                  {func(c *SubscriberConfig) { c.Client = nil }, "Client"},
 		"keyword for a group":        {func(c *SubscriberConfig) { c.ConsumerGroup = "streams" }, "ConsumerGroup"},
 		"reserved consumer":          {func(c *SubscriberConfig) { c.Consumer = xstream.Released }, "Consumer"},
+		"reserved for delays":        {func(c *SubscriberConfig) { c.Consumer = xstream.Delayed }, "Consumer"},
 		"keyword for a consumer":     {func(c *SubscriberConfig) { c.Consumer = "STREAMS" }, "Consumer"},
 		"negative MaxInFlight":       {func(c *SubscriberConfig) { c.MaxInFlight = -1 }, "MaxInFlight"},
 		"great MaxInFlight":          {func(c *SubscriberConfig) { c.MaxInFlight = 65537 }, "MaxInFlight"},

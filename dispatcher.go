@@ -3,7 +3,6 @@ package redisstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -19,8 +18,9 @@ type dispatcher struct {
 	out         chan<- *message.Message
 	values      context.Context //nolint:containedctx // what messages' contexts get their values from
 	stream      string
+	group       string // "" = none
 	unmarshaler Unmarshaler
-	backoff     func(attempt int) time.Duration
+	retries     retries
 	log         logger
 
 	// Without a group, or with at-most-once delivery, Redis keeps nothing for us
@@ -29,9 +29,12 @@ type dispatcher struct {
 	acker      *acker
 	undertaker *undertaker
 
-	redelivers bool            // false = a nack drops the message
-	recall     chan struct{}   // one token: an entry in hand may be lost
-	giveUp     <-chan struct{} // closed when nobody waits for handlers any more
+	maxLease   time.Duration       // how long a handler may have a message; 0 = no limit
+	redelivers bool                // false = a nack drops the message
+	postponed  func(due time.Time) // told of entries that come back later
+	lastChance chan struct{}       // one token: who has it hands out a message for the last time
+	recall     chan struct{}       // one token: an entry in hand may be lost
+	giveUp     <-chan struct{}     // closed when nobody waits for handlers any more
 
 	stale timeout // of who has the recall channel
 }
@@ -39,8 +42,11 @@ type dispatcher struct {
 // delivery is one hand-out of an entry. A nacked message comes again as a new
 // one: its handler may have changed the old one, and still have it.
 type delivery struct {
-	msg *message.Message
-	ctx messageContext
+	msg   *message.Message
+	ctx   messageContext
+	since time.Time // when it was handed out
+	// lastChance: it is the one message in hand that will not be tried again.
+	lastChance bool
 }
 
 // run hands out until handOut ends, and returns when everything that was handed
@@ -54,6 +60,10 @@ func (d *dispatcher) run(handOut, work context.Context) {
 		if e == nil {
 			return
 		}
+		if d.mayHaveToWait(e) {
+			attending.Go(func() { d.attend(handOut, work, e, d.deliver(handOut, work, e, nil)) })
+			continue
+		}
 		sent := d.deliver(handOut, work, e, d.recall)
 		switch {
 		case sent == nil:
@@ -65,13 +75,70 @@ func (d *dispatcher) run(handOut, work context.Context) {
 	}
 }
 
-// deliver makes sure that an entry is ours and sends it to the caller. It
-// returns nil when the caller did not get it, and has then settled the entry.
+// mayHaveToWait reports whether an entry may have to wait for another one that
+// has its last chance.
+func (d *dispatcher) mayHaveToWait(e *entry) bool {
+	return d.ledger.maxInFlight > 1 && d.isLastChance(e, d.ledger.handOuts(e))
+}
+
+// isLastChance reports whether an entry is handed out for the last time, and may
+// be one that kills its process.
+func (d *dispatcher) isLastChance(e *entry, handOuts int64) bool {
+	return d.retries.last(handOuts) && !d.ledger.isCleared(e)
+}
+
+// deliver hands an entry out, if it is for the caller and worth another attempt.
+// It returns nil when the caller did not get it, and has then settled the entry.
 func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-chan struct{}) *delivery {
-	if d.member != nil && d.ledger.due(e, time.Now().Add(-d.member.minIdle/3)) && !d.member.verify(handOut, e) {
+	if group, ok := addressee(e); ok && group != d.group {
+		d.done(e)
+		return nil
+	}
+	if d.member == nil {
+		return d.handOver(handOut, work, e, recall)
+	}
+	due, handOuts := d.ledger.due(e, time.Now().Add(-d.member.minIdle/3)), int64(0)
+	if due { // else it was read just now
+		handOuts = d.ledger.handOuts(e)
+	}
+	if d.retries.hopeless(handOuts) {
+		d.bury(e, epitaph{reason: failedEach(handOuts, unsettled)})
+		return nil
+	}
+	last := d.isLastChance(e, handOuts)
+	if last && !d.takeLastChance(handOut) {
 		d.giveBack(work, e)
 		return nil
 	}
+	var sent *delivery
+	if !due || d.member.verify(handOut, e) {
+		sent = d.handOver(handOut, work, e, recall)
+	} else {
+		d.giveBack(work, e)
+	}
+	if sent != nil {
+		sent.lastChance = last
+	} else if last {
+		<-d.lastChance
+	}
+	return sent
+}
+
+// takeLastChance waits until no other message has its last chance here. It gives
+// up after a while: the handler of that one may hang, and another member have time.
+func (d *dispatcher) takeLastChance(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, maxHoard)
+	defer cancel()
+	select {
+	case d.lastChance <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// handOver makes a message of an entry that is ours and sends it to the caller.
+func (d *dispatcher) handOver(handOut, work context.Context, e *entry, recall <-chan struct{}) *delivery {
 	sent, err := d.open(e) //nolint:contextcheck // a message's context outlives the hand-out
 	if err != nil {
 		d.reject(e, err)
@@ -86,6 +153,9 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 		d.giveBack(work, e)
 		sent.ctx.end(errDrained)
 		return nil
+	}
+	if d.maxLease > 0 {
+		d.ledger.received(sent)
 	}
 	return sent
 }
@@ -126,11 +196,7 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 
 // open makes a message of an entry.
 func (d *dispatcher) open(e *entry) (*delivery, error) {
-	fields := make([]Field, e.Len())
-	for i := range fields {
-		fields[i].Name, fields[i].Value = e.Field(i)
-	}
-	msg, err := d.unmarshaler.Unmarshal(Entry{Stream: d.stream, ID: e.id, Fields: fields})
+	msg, err := d.unmarshaler.Unmarshal(Entry{Stream: d.stream, ID: e.id, Fields: ownFields(e)})
 	if err != nil {
 		return nil, err
 	}
@@ -143,96 +209,4 @@ func (d *dispatcher) open(e *entry) (*delivery, error) {
 	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{stream: d.stream, id: e.ID}}}
 	msg.SetContext(&sent.ctx)
 	return sent, nil
-}
-
-// reject gives up on an entry that is no message. It must not hold up others.
-func (d *dispatcher) reject(e *entry, err error) {
-	err = fmt.Errorf("unmarshal entry %s: %w", e.id, err)
-	if d.undertaker == nil {
-		d.log.Error("Skipping an entry that is no message", err, watermill.LogFields{"entry_id": e.id})
-		d.ledger.settle(e, forgotten)
-		return
-	}
-	if d.ledger.settle(e, undecodable) {
-		d.undertaker.add(e, err)
-	}
-}
-
-// attend waits until the caller has settled the message for good.
-func (d *dispatcher) attend(handOut, work context.Context, e *entry, sent *delivery) {
-	for attempt := 1; sent != nil; attempt++ {
-		select {
-		case <-sent.msg.Acked():
-			d.acked(e, sent)
-			return
-		case <-sent.msg.Nacked():
-			sent = d.nacked(handOut, work, e, sent, attempt)
-		case <-d.giveUp:
-			d.abandon(e, sent)
-			return
-		}
-	}
-}
-
-func (d *dispatcher) acked(e *entry, sent *delivery) {
-	sent.ctx.end(context.Canceled)
-	if !d.log.silent {
-		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
-	}
-	if d.acker == nil {
-		d.ledger.settle(e, forgotten)
-		return
-	}
-	if d.ledger.settle(e, acked) {
-		d.acker.add(e)
-	}
-}
-
-// nacked hands the message out again, unless the subscription is ending or the
-// entry is no longer ours. It returns nil when it has settled the entry.
-func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *delivery, attempt int) *delivery {
-	sent.ctx.end(context.Canceled)
-	if !d.log.silent {
-		d.log.Trace("Message nacked", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "attempt": attempt})
-	}
-	if !d.redelivers {
-		d.log.Info("Dropped a nacked message, because delivery is at most once", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
-		d.ledger.settle(e, forgotten)
-		return nil
-	}
-	if d.ledger.isLost(e) || !pause(handOut, d.backoff(attempt)) {
-		d.giveBack(work, e)
-		return nil
-	}
-	if d.member == nil {
-		d.ledger.again(e)
-	}
-	if d.ledger.maxInFlight == 1 {
-		return d.deliver(handOut, work, e, d.recall)
-	}
-	return d.deliver(handOut, work, e, nil)
-}
-
-// giveBack ends the hand-out of an entry that will not be handed out again here,
-// and releases it at once if it is still ours.
-func (d *dispatcher) giveBack(work context.Context, e *entry) {
-	if !d.ledger.settle(e, returning) || d.member == nil {
-		return
-	}
-	if err := d.member.release(work, []*entry{e}); err == nil {
-		d.ledger.forget([]*entry{e})
-	} // else it is released with everything else at the end
-}
-
-// abandon settles a message whose handler did not come back in time. Its nack
-// decides between the handler and us: if it comes too late, the message was
-// acked. It also frees those who wait for the message to be settled.
-func (d *dispatcher) abandon(e *entry, sent *delivery) {
-	if !sent.msg.Nack() {
-		d.acked(e, sent)
-		return
-	}
-	sent.ctx.end(ErrSubscriberClosed)
-	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
-	d.ledger.settle(e, returning)
 }

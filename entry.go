@@ -10,13 +10,13 @@ import (
 type state uint8
 
 const (
-	buffered    state = iota // waits to be handed out
-	inFlight                 // with the caller, or on the way there
-	acked                    // acked by the caller, not yet by Redis
-	undecodable              // on its way to the dead letters
-	returning                // on its way back to the group
-	lost                     // the server says it is not ours; the caller may still have it
-	forgotten                // settled on the server
+	buffered  state = iota // waits to be handed out
+	inFlight               // with the caller, or on the way there
+	acked                  // acked by the caller, not yet by Redis
+	condemned              // on its way to the dead letters
+	returning              // on its way back to the group
+	lost                   // the server says it is not ours; the caller may still have it
+	forgotten              // settled on the server
 )
 
 // entry is a stream entry that a subscription holds. Its ledger's lock protects
@@ -35,6 +35,7 @@ type entry struct {
 	settled    bool // the server has confirmed its ack, or its move to the dead letters
 	kept       bool // renewed while it waits
 	busy       bool // its count is being changed: not to be handed out now
+	cleared    bool // its last hand-out ended with a nack, so it does not kill who has it
 	delivery   *delivery
 }
 

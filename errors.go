@@ -20,6 +20,11 @@ var (
 	// may be done twice.
 	ErrLeaseLost = errors.New("another consumer has the message")
 
+	// ErrLeaseExpired is the cause of the end of a message's context when its
+	// handler has had it for SubscriberConfig.MaxLease. The group gets the message
+	// back a second later.
+	ErrLeaseExpired = errors.New("handler has had the message for too long")
+
 	// ErrNonePublished is what a PublishError is when no message of the call was
 	// published: to publish all of them again makes no duplicate.
 	ErrNonePublished = errors.New("no message was published")

@@ -2,7 +2,6 @@ package redisstream
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -60,9 +59,9 @@ func (m *member) restoreNow(ctx context.Context) error {
 	sent := time.Now()
 	r := xstream.Restoration{
 		Consumer: m.name(), Start: start.String(), Entries: m.ledger.counts(held), Mark: m.markKey, Token: randomHex(8),
-		Unheld: m.knownUnheld(),
+		Unheld: m.unheld.list(),
 	}
-	timeout := m.timeout() * time.Duration(1+len(held)/1024)
+	timeout := m.timeout() * time.Duration(1+(len(held)+len(r.Unheld))/1024)
 	restored, err := askFor(ctx, m, timeout, func(ctx context.Context) (xstream.Restored, error) { return m.group.Restore(ctx, r) })
 	if err != nil {
 		return err
@@ -148,30 +147,6 @@ func (m *member) entered(position, last xstream.ID, mark string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.position, m.seen, m.mark = position, last, mark
-}
-
-// sawUnheld notes what is pending for no live member, such as what was released.
-func (m *member) sawUnheld(entries []xstream.Count) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.unheld = entries
-}
-
-// tookOver forgets unheld entries that are ours now.
-func (m *member) tookOver(ids []string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.unheld) == 0 {
-		return
-	}
-	ours := asSet(ids)
-	m.unheld = slices.DeleteFunc(slices.Clone(m.unheld), func(c xstream.Count) bool { return ours[c.ID] })
-}
-
-func (m *member) knownUnheld() []xstream.Count {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.unheld
 }
 
 func (m *member) knownMark() string {

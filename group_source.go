@@ -126,11 +126,11 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 		return xstream.Taken{Looked: len(c.IDs)}, err // the name was lost meanwhile; who has it finds them
 	}
 	for _, e := range taken.Entries {
-		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e)})
+		s.ledger.admit([]xstream.Entry{e}, admission{sent: sent, counted: counted(e), cleared: c.From == xstream.Delayed})
 	}
 	s.member.gone(taken.Gone...)
 	if err == nil {
-		s.member.tookOver(c.IDs[:taken.Looked])
+		s.member.unheld.took(c.IDs[:taken.Looked])
 	}
 	switch {
 	case err == nil || xstream.IsReply(err):

@@ -26,6 +26,8 @@ type heartbeat struct {
 	member *member
 	ledger *ledger
 	log    logger
+	// maxLease is how long a handler may have a message; 0 = no limit.
+	maxLease time.Duration
 
 	// run's own.
 	alone      bool
@@ -63,6 +65,11 @@ func (h *heartbeat) beat(ctx context.Context) error {
 	if err := h.renew(ctx, h.ledger.toRenew(time.Now().Add(-h.member.minIdle/3)), unchanged); err != nil {
 		return err
 	}
+	if h.maxLease > 0 {
+		if err := h.expire(ctx); err != nil {
+			return err
+		}
+	}
 	return h.unhoard(ctx)
 }
 
@@ -78,6 +85,33 @@ func (h *heartbeat) show(ctx context.Context) error {
 		h.shown = time.Now()
 	}
 	return err
+}
+
+// expire takes messages away from handlers that have had them for too long. The
+// end of a message's context comes first, so that its handler can still settle
+// it. Afterwards it keeps its slot, so that no more handlers run than may.
+func (h *heartbeat) expire(ctx context.Context) error {
+	deadline := time.Now().Add(-h.maxLease)
+	for _, e := range h.ledger.overdue(deadline) {
+		if d := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
+			h.log.Error("A handler has had a message for too long; the message goes back to the group", nil, watermill.LogFields{
+				"entry_id": e.id, "message_uuid": d.msg.UUID, "max_lease": h.maxLease.String(),
+			})
+		}
+	}
+	late := h.ledger.overdue(deadline.Add(-handlerGrace))
+	if err := h.member.release(ctx, late); err != nil {
+		return err
+	}
+	for _, e := range late {
+		if d, _ := h.ledger.lose(e); d != nil { // it may have been handed out again meanwhile
+			d.ctx.end(ErrLeaseExpired)
+		}
+	}
+	if len(late) > 0 {
+		h.member.recall()
+	}
+	return nil
 }
 
 // renew tells Redis that we still have the entries, and learns which we have
@@ -122,9 +156,13 @@ func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, counts []x
 	return nil
 }
 
+// patience is how long entries may wait. A short MinIdle would be over before they
+// are released: others would take them, with a count of what nobody has seen.
+func (h *heartbeat) patience() time.Duration { return min(maxHoard, h.member.minIdle/2) }
+
 // unhoard deals with entries that have waited for too long.
 func (h *heartbeat) unhoard(ctx context.Context) error {
-	waiting := h.ledger.waiting(time.Now().Add(-maxHoard))
+	waiting := h.ledger.waiting(time.Now().Add(-h.patience()))
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -153,7 +191,7 @@ func (h *heartbeat) isAlone(ctx context.Context) (bool, error) {
 	}
 	h.alone, h.aloneUntil = true, time.Now().Add(maxHoard)
 	for _, c := range consumers {
-		if c.Name != h.member.name() && c.Name != xstream.Released && c.Idle < h.aliveFor() {
+		if c.Name != h.member.name() && !xstream.IsReserved(c.Name) && c.Idle < h.aliveFor() {
 			h.alone = false
 		}
 	}

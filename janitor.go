@@ -41,9 +41,9 @@ func (j *janitor) tidy(ctx context.Context) error {
 		return err
 	}
 	for _, c := range consumers {
-		// The reserved one must not be around without need: members that run another
-		// library could remove it while something is released to it.
-		gone := c.Idle >= j.timeout && c.Name != j.member.name() || c.Name == xstream.Released
+		// The reserved ones must not be around without need: members that run another
+		// library could remove one while something is released to it.
+		gone := c.Idle >= j.timeout && c.Name != j.member.name() || xstream.IsReserved(c.Name)
 		if c.Pending > 0 || !gone {
 			continue
 		}

@@ -54,6 +54,8 @@ type admission struct {
 	sent time.Time
 	// counted: the server's delivery count includes the hand-out to come.
 	counted bool
+	// cleared: the last hand-outs are known to have ended with a nack.
+	cleared bool
 }
 
 // admit takes over entries that are not held yet.
@@ -74,6 +76,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 		}
 		e := &entries[i]
 		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, now, a.counted
+		e.cleared = a.cleared
 		if l.held[id] != nil {
 			e.confirmed = time.Time{} // the way back may still be under way
 		}
@@ -137,9 +140,17 @@ func (l *ledger) offer(e *entry, d *delivery) bool {
 	if e.state == lost {
 		return false
 	}
-	e.delivery, e.counted, e.kept = d, false, false
+	e.delivery, e.counted, e.kept, e.cleared = d, false, false, false
 	d.ctx.origin.deliveries = e.deliveries
 	return true
+}
+
+// received notes that the caller has the message, and since when.
+func (l *ledger) received(d *delivery) {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d.since = now
 }
 
 // withdraw notes that the offer did not reach the caller.
@@ -168,13 +179,32 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	switch s {
 	case acked:
 		l.unconfirmed++
-	case undecodable:
+	case condemned:
 		l.doomed++
 	case forgotten:
 		l.drop(e)
 	default:
 	}
 	return true
+}
+
+// failed notes that a hand-out has ended without an ack. The entry keeps its slot,
+// and is with no handler until it is offered again.
+func (l *ledger) failed(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.delivery, e.cleared = nil, true
+	delete(l.orphans, e)
+}
+
+// leaving notes that an entry goes back to the group, and may come again before
+// we know that it has gone. It keeps its slot until it is settled.
+func (l *ledger) leaving(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.state != lost {
+		e.state = returning
+	}
 }
 
 // drop ends the holding of an entry, unless it is held anew. The lock is held.
@@ -190,7 +220,7 @@ func (l *ledger) forget(entries []*entry) {
 	defer l.mu.Unlock()
 	for _, e := range entries {
 		l.confirmed(e.state)
-		e.settled = e.settled || e.state == acked || e.state == undecodable
+		e.settled = e.settled || e.state == acked || e.state == condemned
 		e.state = forgotten
 		l.drop(e)
 	}
@@ -203,7 +233,7 @@ func (l *ledger) confirmed(s state) {
 	switch s {
 	case acked:
 		l.unconfirmed--
-	case undecodable:
+	case condemned:
 		l.doomed--
 	default:
 	}

@@ -61,7 +61,7 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 		switch e.state {
 		case acked:
 			unconfirmed++
-		case undecodable:
+		case condemned:
 			doomed++
 		case buffered:
 			waiting++
@@ -160,7 +160,7 @@ func TestLedgerHandsOutNoMoreThanItMay(t *testing.T) {
 
 func TestLedgerKeepsWhatTheServerHasNotConfirmed(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[state][2]int{acked: {1, 0}, undecodable: {0, 1}, returning: {}} {
+	for s, want := range map[state][2]int{acked: {1, 0}, condemned: {0, 1}, returning: {}} {
 		l := filledLedger(1, 1)
 		e := l.take()
 		require.True(t, l.settle(e, s))
@@ -207,7 +207,7 @@ func TestLedgerLosesWhatIsNotOurs(t *testing.T) {
 	require.NoError(t, requireSound(l, map[*entry]bool{}))
 
 	e := l.take()
-	l.settle(e, undecodable)
+	l.settle(e, condemned)
 	l.lose(e)
 	l.forget([]*entry{e})
 	require.Equal(t, 1, l.unconfirmed)
@@ -390,7 +390,7 @@ func TestLedgerListsWhatHasToBeRenewed(t *testing.T) {
 	l := filledLedger(4, 6)
 	e := []*entry{l.take(), l.take(), l.take(), l.take()}
 	l.settle(e[1], acked)
-	l.settle(e[2], undecodable)
+	l.settle(e[2], condemned)
 	l.settle(e[3], returning)
 	soon, before := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
 	require.ElementsMatch(t, []uint64{1, 2, 3}, times(l.toRenew(soon)))
@@ -413,13 +413,13 @@ func TestLedgerPausesWhileTooMuchIsUnconfirmed(t *testing.T) {
 	t.Parallel()
 	forget := func(l *ledger, e *entry) { l.forget([]*entry{e}) }
 	for name, goOn := range map[string]func(l *ledger, e *entry){
-		"acked":       forget,
-		"undecodable": forget,
-		"lost":        func(l *ledger, e *entry) { l.lose(e) },
+		"acked":     forget,
+		"condemned": forget,
+		"lost":      func(l *ledger, e *entry) { l.lose(e) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s, most := undecodable, maxDoomed
+			s, most := condemned, maxDoomed
 			if name == "acked" {
 				s, most = acked, maxUnconfirmed
 			}
@@ -546,7 +546,7 @@ type world struct {
 	mu      sync.Mutex
 	l       *ledger
 	live    map[*entry]bool // handed out, not settled
-	settled []*entry        // acked or undecodable, not confirmed
+	settled []*entry        // acked or condemned, not confirmed
 	back    []*entry        // returning after a hand-out
 	err     error
 }
@@ -584,7 +584,7 @@ func (w *world) settleOne(e *entry) {
 		if w.l.offer(e, d) && rand.IntN(4) == 0 {
 			w.l.withdraw(e)
 		}
-		s := []state{acked, acked, undecodable, returning, forgotten}[rand.IntN(5)]
+		s := []state{acked, acked, condemned, returning, forgotten}[rand.IntN(5)]
 		delete(w.live, e)
 		held := w.l.settle(e, s)
 		switch {

@@ -75,7 +75,7 @@ func (l *ledger) toRenew(since time.Time) []*entry {
 	defer l.mu.Unlock()
 	var out []*entry
 	for _, e := range l.held {
-		renew := e.state == inFlight || e.state == acked || e.state == undecodable || e.state == buffered && e.kept
+		renew := e.state == inFlight || e.state == acked || e.state == condemned || e.state == buffered && e.kept
 		if renew && e.confirmed.Before(since) {
 			out = append(out, e)
 		}
@@ -139,6 +139,22 @@ func (l *ledger) neverHandedOut() int {
 	return n
 }
 
+// overdue lists what the caller has had since before a time. A nacked message is
+// with nobody, however long it waits in its place.
+func (l *ledger) overdue(since time.Time) []*entry {
+	return l.list(func(e *entry) bool {
+		d := e.delivery
+		return d != nil && !d.since.IsZero() && d.since.Before(since)
+	})
+}
+
+// deliveryOf is what the caller has of an entry, or nil.
+func (l *ledger) deliveryOf(e *entry) *delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.delivery
+}
+
 // deliveriesInFlight lists what the caller has, also of entries that are lost.
 func (l *ledger) deliveriesInFlight() []*delivery {
 	l.mu.Lock()
@@ -153,6 +169,21 @@ func (l *ledger) deliveriesInFlight() []*delivery {
 		out = append(out, e.delivery)
 	}
 	return out
+}
+
+// isCleared reports whether the last hand-out of an entry ended with a nack.
+func (l *ledger) isCleared(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.cleared
+}
+
+// heldAnew reports whether the entry was given back, and has come to us again.
+func (l *ledger) heldAnew(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := l.held[e.ID]
+	return held != nil && held != e
 }
 
 // isSettled reports whether an entry is acked, or was moved to the dead letters.

@@ -15,7 +15,7 @@ import (
 var shared *redistest.Server
 
 func TestMain(m *testing.M) {
-	if runHelperProcess() {
+	if runHelperProcess() || runWorkerProcess() {
 		return
 	}
 	os.Exit(run(m))

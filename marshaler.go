@@ -87,10 +87,26 @@ func (DefaultMarshaler) Marshal(_ string, msg *message.Message) ([]Field, error)
 // Unmarshal implements Unmarshaler. The UUID must be there, the rest may be
 // missing; the metadata and the payload of the message are never nil. Unknown
 // fields are ignored, and of two with one name the last counts.
+//
+// Of a dead letter it makes the message that was given up, with what the letter
+// says of it in the metadata, under the names of its fields, such as
+// DeadReasonField.
 func (DefaultMarshaler) Unmarshal(entry Entry) (*message.Message, error) {
+	fields, said, _ := cutDeadFields(entry.Fields)
+	msg, err := unmarshal(fields)
+	if err != nil {
+		return nil, err
+	}
+	for _, field := range said {
+		msg.Metadata.Set(field.Name, field.Value)
+	}
+	return msg, nil
+}
+
+func unmarshal(fields []Field) (*message.Message, error) {
 	var uuid, metadata, payload string
 	found := false
-	for _, field := range entry.Fields {
+	for _, field := range fields {
 		switch field.Name {
 		case UUIDField:
 			uuid, found = field.Value, true
@@ -101,7 +117,7 @@ func (DefaultMarshaler) Unmarshal(entry Entry) (*message.Message, error) {
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(entry.Fields))
+		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(fields))
 	}
 	// A copy, because a handler may write to its payload, and the next
 	// delivery is made from the same fields.

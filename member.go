@@ -22,6 +22,7 @@ type member struct {
 	minIdle time.Duration
 	prefix  string // of the keys that belong to the topic
 	dead    string // stream of dead letters
+	maxDead int64  // about how many of them to keep; 0 = all
 	markKey string // see restore
 	unseen  int    // see xstream.Farewell
 	// atMostOnce: the server keeps nothing for us.
@@ -34,6 +35,8 @@ type member struct {
 	// nobody else can have it.
 	confirmName func(ctx context.Context) error
 
+	unheld unheld
+
 	restoring chan struct{} // one token: who has it restores the group
 
 	mu       sync.Mutex // protects the following fields
@@ -41,7 +44,6 @@ type member struct {
 	doubtful map[string]bool // IDs of claims without a reply
 	position xstream.ID      // the group's, as last seen
 	seen     xstream.ID      // the greatest ID that the stream is known to have had
-	unheld   []xstream.Count // what is pending for no live member, as last seen
 	epoch    int             // how often the group was restored
 	mark     string          // which of the groups that had this name we know
 	trimmed  int             // entries that vanished while they were pending
@@ -254,8 +256,50 @@ func (m *member) release(ctx context.Context, entries []*entry) error {
 	counts := m.ledger.handedOut(entries)
 	command := func(ctx context.Context) (int64, error) { return m.group.Release(ctx, m.name(), counts) }
 	released, err := ask(ctx, m, command)
-	if err != nil || int(released) == len(entries) {
+	if err != nil {
 		return err
+	}
+	if int(released) == len(entries) {
+		m.unheld.gaveBack(counts)
+		return nil
+	}
+	again, err := m.groupReplaced(ctx)
+	if again && err == nil {
+		_, err = ask(ctx, m, command)
+	}
+	return err
+}
+
+// delay gives an entry back to the group for after a time. It reports false when
+// ctx ended first, and one attempt more, until work ends, was in vain too. What is
+// no longer ours needs no delay, and what is back again has had it: an attempt
+// whose answer was lost may have been executed.
+func (m *member) delay(ctx, work context.Context, e *entry, d time.Duration) bool {
+	t := trouble{log: m.log, doing: "give an entry back for later"}
+	m.ledger.leaving(e)
+	for !m.ledger.heldAnew(e) {
+		err := m.tryDelay(ctx, e, d)
+		if err == nil {
+			t.over()
+			break
+		}
+		if !t.wait(ctx, err) {
+			return m.ledger.heldAnew(e) || m.tryDelay(work, e, d) == nil
+		}
+	}
+	return true
+}
+
+func (m *member) tryDelay(ctx context.Context, e *entry, d time.Duration) error {
+	counts := []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}
+	command := func(ctx context.Context) (int64, error) { return m.group.Delay(ctx, m.name(), counts, d) }
+	delayed, err := ask(ctx, m, command)
+	if err != nil {
+		return err
+	}
+	if delayed == 1 {
+		m.unheld.gaveBack(m.ledger.counts([]*entry{e}))
+		return nil
 	}
 	again, err := m.groupReplaced(ctx)
 	if again && err == nil {

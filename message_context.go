@@ -3,6 +3,7 @@ package redisstream
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
@@ -53,6 +54,7 @@ type origin struct {
 	stream     string
 	id         xstream.ID
 	deliveries int64
+	verdict    atomic.Pointer[verdict] // what the handler said
 }
 
 type originKey struct{}
@@ -116,15 +118,16 @@ func (c *messageContext) cancellable() context.Context {
 	return c.inner
 }
 
-// end cancels the context. The first cause counts.
-func (c *messageContext) end(cause error) {
+// end cancels the context. The first cause counts; it reports whether this is it.
+func (c *messageContext) end(cause error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause != nil {
-		return
+		return false
 	}
 	c.cause = cause
 	if c.cancel != nil {
 		c.cancel(cause)
 	}
+	return true
 }

@@ -30,6 +30,7 @@ const (
 	helperAck         = "REDISSTREAM_HELPER_ACK"  // how many messages to ack before hanging with the next one
 	helperHold        = "REDISSTREAM_HELPER_HOLD" // how long to hang; then all is acked
 	helperConsumer    = "REDISSTREAM_HELPER_CONSUMER"
+	helperDeliveries  = "REDISSTREAM_HELPER_MAX_DELIVERIES"
 	helperBuffer      = "REDISSTREAM_HELPER_BUFFER" // how many have to wait behind the one to hang with; else more are acked
 )
 
@@ -68,9 +69,13 @@ func helperMain(addr string) error {
 	if err != nil {
 		return err
 	}
+	maxDeliveries, err := strconv.Atoi(os.Getenv(helperDeliveries))
+	if err != nil {
+		return err
+	}
 	subscriber, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
 		Client: client, ConsumerGroup: os.Getenv(helperGroup), MinIdle: minIdle, MaxInFlight: maxInFlight,
-		Consumer: os.Getenv(helperConsumer),
+		Consumer: os.Getenv(helperConsumer), MaxDeliveries: maxDeliveries,
 	}, nil)
 	if err != nil {
 		return err
@@ -129,6 +134,7 @@ type helper struct {
 	hold               time.Duration
 	consumer           string
 	buffer             int
+	maxDeliveries      int
 }
 
 // untilHung takes the lines of a helper process until it hangs, and returns the
@@ -160,7 +166,7 @@ func (h helper) start(tb testing.TB) (cmd *exec.Cmd, lines <-chan string) {
 		helperAddr+"="+h.addr, helperTopic+"="+h.topic, helperGroup+"="+h.group,
 		helperMinIdle+"="+h.minIdle.String(), helperMaxInFlight+"="+strconv.Itoa(max(h.maxInFlight, 1)),
 		helperAck+"="+strconv.Itoa(h.acks), helperHold+"="+h.hold.String(), helperConsumer+"="+h.consumer,
-		helperBuffer+"="+strconv.Itoa(h.buffer),
+		helperBuffer+"="+strconv.Itoa(h.buffer), helperDeliveries+"="+strconv.Itoa(h.maxDeliveries),
 	)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()

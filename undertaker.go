@@ -1,37 +1,22 @@
 package redisstream
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-// The keys of Watermill's poison queue, whose tools then understand our dead
-// letters. Its package is not imported for four strings.
-const (
-	poisonReason     = "reason_poisoned"
-	poisonTopic      = "topic_poisoned"
-	poisonHandler    = "handler_poisoned"
-	poisonSubscriber = "subscriber_poisoned"
-)
-
-// Fields that a dead letter has behind those of the entry, besides the keys of
-// Watermill's poison queue.
-const (
-	DeadEntryIDField    = "entry_id_poisoned"   // the entry's ID
-	DeadGroupField      = "group_poisoned"      // the group that gave it up
-	DeadConsumerField   = "consumer_poisoned"   // the consumer that gave it up
-	DeadDeliveriesField = "deliveries_poisoned" // how often it was handed out
-)
-
-// undertaker moves entries that can never be processed to the group's dead
-// letters, beside the flow of messages: when Redis refuses the move, it is tried
-// again and again while everything else goes on.
+// undertaker moves entries that the group gives up to its dead letters, beside the
+// flow of messages: when Redis refuses the move, it is tried again and again while
+// everything else goes on.
 type undertaker struct {
 	member *member
 	ledger *ledger
@@ -44,10 +29,16 @@ type undertaker struct {
 	queue []corpse
 }
 
-// corpse is an entry with the reason of its end.
+// epitaph is what is said of an entry that is given up.
+type epitaph struct {
+	reason              string
+	handler, subscriber string // "" = not known
+}
+
+// corpse is an entry with what is said of it.
 type corpse struct {
-	entry      *entry
-	reason     error
+	entry *entry
+	epitaph
 	reported   bool
 	unanswered bool // the last attempt may have been executed
 }
@@ -56,9 +47,9 @@ func newUndertaker(m *member, topic string, log logger) *undertaker {
 	return &undertaker{member: m, ledger: m.ledger, topic: topic, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
 }
 
-func (u *undertaker) add(e *entry, reason error) {
+func (u *undertaker) add(e *entry, why epitaph) {
 	u.mu.Lock()
-	u.queue = append(u.queue, corpse{entry: e, reason: reason})
+	u.queue = append(u.queue, corpse{entry: e, epitaph: why})
 	u.mu.Unlock()
 	wake(u.added)
 }
@@ -118,9 +109,14 @@ func (u *undertaker) bury(ctx context.Context) (refused bool) {
 }
 
 func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
+	if u.ledger.isLost(c.entry) { // it may be ours again, and with a handler
+		return true
+	}
 	letter := u.letter(c)
 	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
-		return u.member.group.Bury(ctx, xstream.Burial{Dead: u.member.dead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter})
+		return u.member.group.Bury(ctx, xstream.Burial{
+			Dead: u.member.dead, MaxLen: u.member.maxDead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter,
+		})
 	})
 	if err == nil && !moved && !c.unanswered {
 		var again bool
@@ -131,34 +127,35 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	fields := watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
 	if err != nil {
 		if !c.reported && ctx.Err() == nil {
-			u.log.Error("An entry is no message and can't be moved to the dead letters, will retry", err, fields)
+			u.log.Error("Can't move an entry to the dead letters, will retry", err, fields)
 		}
 		c.reported, c.unanswered = true, !xstream.IsReply(err)
 		return false
 	}
 	u.ledger.forget([]*entry{c.entry})
 	if moved || c.unanswered { // the answer to an earlier attempt may be lost
-		u.log.Error("Moved an entry that is no message to the dead letters", c.reason, fields)
+		u.log.Error("Moved an entry to the dead letters", errors.New(c.reason), fields)
 	}
 	return true
 }
 
 // letter is the entry's fields as they are, and what became of it.
 func (u *undertaker) letter(c *corpse) []string {
-	fields := make([]string, 0, 2*c.entry.Len()+16)
+	fields := make([]string, 0, 2*(c.entry.Len()+len(deadFields)))
 	for i := range c.entry.Len() {
 		name, value := c.entry.Field(i)
 		fields = append(fields, name, value)
 	}
-	handOuts := u.ledger.handOuts(c.entry)
 	return append(fields,
-		poisonReason, c.reason.Error(),
-		poisonTopic, u.topic,
-		poisonHandler, "",
-		poisonSubscriber, "redisstream.Subscriber",
+		DeadReasonField, c.reason,
+		DeadTopicField, u.topic,
+		DeadHandlerField, c.handler,
+		DeadSubscriberField, cmp.Or(c.subscriber, "redisstream.Subscriber"),
 		DeadEntryIDField, c.entry.id,
 		DeadGroupField, u.member.group.Name,
 		DeadConsumerField, u.member.name(),
-		DeadDeliveriesField, strconv.FormatInt(handOuts, 10),
+		DeadDeliveriesField, strconv.FormatInt(u.ledger.handOuts(c.entry), 10),
+		DeadFirstTimeField, c.entry.ID.Time().UTC().Format(deadTimeFormat),
+		DeadLastTimeField, time.Now().UTC().Format(deadTimeFormat),
 	)
 }

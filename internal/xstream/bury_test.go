@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
@@ -142,6 +143,27 @@ func TestBuryAVeryLongEntry(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, letters, 1)
 			require.Equal(t, fields, fieldsOf(letters[0]))
+		})
+	}
+}
+
+// A script and a transaction go on after a refused command: the letter would stay,
+// and come again with each attempt.
+func TestBuryWithoutTheRightToAckAddsNoLetter(t *testing.T) {
+	t.Parallel()
+	for name, values := range map[string]int{"script": 2, "transaction": 8000} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGroup(t)
+			deliver(t, g, "me", 1, 1)
+			shared.Do(t, "ACL", "SETUSER", g.Key, "on", "nopass", "~*", "+@all", "-xack")
+			restricted := Group{Stream: newStream(t, shared, func(o *rueidis.ClientOption) { o.Username, o.Password = g.Key, "any" }), Name: g.Name}
+			restricted.Key = g.Key
+			dead := DeadLetters("{"+g.Key+"}", g.Name)
+			_, err := restricted.Bury(t.Context(), Burial{Dead: dead, Consumer: "me", ID: id(1), Fields: make([]string, values)})
+			require.Error(t, err)
+			require.Equal(t, int64(0), shared.Do(t, "EXISTS", dead))
+			require.Len(t, ownersOf(t, g), 1)
 		})
 	}
 }

@@ -3,6 +3,7 @@ package xstream
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -16,6 +17,10 @@ var ErrBadCount = errors.New("a read needs a count of at least 1")
 // server counts as frozen or gone.
 const readGrace = 2 * time.Second
 
+// ackNothing is the ID of no entry. To ack it needs the right to ack and a server
+// that takes writes, and changes nothing.
+const ackNothing = "0-0"
+
 // Conn is a connection of its own for blocking reads. It is not safe for
 // concurrent use, but for Unblock.
 //
@@ -26,6 +31,7 @@ type Conn struct {
 	stream    Stream
 	dedicated rueidis.DedicatedClient
 	clientID  int64
+	group     atomic.Pointer[string] // the group that is read; nil = none
 }
 
 // Dial reserves a connection. The first command on it decides which node of a
@@ -54,12 +60,23 @@ func Dial(ctx context.Context, s Stream) (*Conn, error) {
 func (c *Conn) CanUnblock() bool { return c.clientID != 0 }
 
 // Unblock ends the read that blocks now, if there is one.
+//
+// A server whose writes are paused, as for a failover, makes a group's read wait
+// before it is executed, and to unblock that is the end of many servers: they
+// crash. So an ack of nothing goes ahead on the same connection. It is a write too,
+// and waits until the pause is over, and the other command behind it.
 func (c *Conn) Unblock(ctx context.Context) error {
 	if !c.CanUnblock() {
 		return nil
 	}
 	client := c.stream.Client
-	return client.Do(ctx, client.B().ClientUnblock().ClientId(c.clientID).Build().SetSlot(c.stream.Key)).Error()
+	unblock := client.B().ClientUnblock().ClientId(c.clientID).Build().SetSlot(c.stream.Key)
+	group := c.group.Load()
+	if group == nil {
+		return client.Do(ctx, unblock).Error()
+	}
+	replies := client.DoMulti(ctx, client.B().Xack().Key(c.stream.Key).Group(*group).Id(ackNothing).Build(), unblock)
+	return replies[1].Error()
 }
 
 // Close closes the connection itself and does not return it to the client's
@@ -83,6 +100,7 @@ func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, er
 	if r.Count < 1 {
 		return nil, ErrBadCount
 	}
+	c.group.Store(&g.Name)
 	b := c.dedicated.B().Xreadgroup().Group(g.Name, r.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds())
 	if r.NoAck {
 		return c.await(ctx, r.Block+r.Slack, b.Noack().Streams().Key(g.Key).Id(">").Build())

@@ -182,6 +182,30 @@ func TestUnblockEndsARead(t *testing.T) {
 	require.Equal(t, ids(1, 1), idsOf(entries), "an interrupt that comes too early is forgotten")
 }
 
+// Writes are paused for a failover. Many servers crash when they are asked to
+// unblock a read that such a pause holds back.
+func TestUnblockLeavesAReadAloneThatAPauseHoldsBack(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := newStream(t, server)
+	g := Group{Stream: s, Name: "g"}
+	require.NoError(t, g.Create(t.Context(), "0"))
+	conn := connect(t, s)
+	server.Do(t, "CLIENT", "PAUSE", "1000", "WRITE")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.ReadGroup(t.Context(), g, GroupRead{Consumer: "me", Count: 1, Block: 30 * time.Second})
+		ended <- err
+	}()
+	require.Eventually(t, func() bool {
+		list := as[string](t, server.Do(t, "CLIENT", "LIST", "ID", strconv.FormatInt(conn.clientID, 10)))
+		return strings.Contains(list, "flags=b")
+	}, 10*time.Second, time.Millisecond, "it is held back")
+	require.NoError(t, conn.Unblock(t.Context()), "it waits for the end of the pause")
+	require.NoError(t, <-ended, "and then ends the read")
+	server.Do(t, "PING")
+}
+
 func TestDialWithoutTheRightToUnblock(t *testing.T) {
 	t.Parallel()
 	for _, denied := range []string{"-client", "-client|id", "-client|unblock"} {

@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"context"
+	"errors"
 	"strconv"
 )
 
@@ -40,21 +41,46 @@ func (g Group) buryLarge(ctx context.Context, b Burial) (bool, error) {
 	a := Adder{client: g.Client}
 	replies := g.Client.DoMulti(ctx,
 		g.Client.B().Multi().Build(),
+		g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ackNothing).Build(), // fails as the ack would, and with it the transaction
 		a.command(b.Dead, Addition{MaxLen: b.MaxLen, Fields: b.Fields}),
 		g.Client.B().Eval().Script(ackBuried).Numkeys(2).Key(g.Key, b.Dead).Arg(g.Name, b.ID).Build(),
 		g.Client.B().Exec().Build(),
 	)
 	if err := replies[0].Error(); err != nil && IsReply(err) { // no transactions: each was executed by itself
-		return true, replies[1].Error()
+		return true, replies[2].Error()
 	}
-	results, err := replies[3].ToArray()
+	results, err := replies[4].ToArray()
 	if err != nil {
 		return false, err
 	}
-	if len(results) != 2 {
+	if len(results) != 3 {
 		return false, errShort
 	}
-	return true, results[0].Error()
+	return true, results[1].Error()
+}
+
+// Requeue says how a dead letter goes back to its group.
+type Requeue struct {
+	Dead    string   // the stream of dead letters
+	Letter  string   // ID there
+	Entry   string   // ID of the entry that was given up
+	Own     int      // how many of the letter's names and values a copy has
+	Address []string // name, value, … that a copy has behind them
+}
+
+// ErrTooLong is returned for a letter that can't be copied in one step.
+var ErrTooLong = errors.New("its entry is gone, and it has too many fields to be copied in one step: add a copy with XADD, then delete the letter")
+
+// Requeue gives a dead letter back to the group: the entry itself while it
+// exists, else a copy. It reports false when there is no such letter, as after
+// another Requeue.
+func (g Group) Requeue(ctx context.Context, r Requeue) (bool, error) {
+	args := append([]string{g.Name, r.Letter, r.Entry, strconv.Itoa(r.Own), millis(releasedIdle), strconv.Itoa(maxScriptValues)}, r.Address...)
+	n, err := g.exec(ctx, requeue, []string{r.Dead}, args).AsInt64()
+	if n < 0 {
+		err = ErrTooLong
+	}
+	return n == 1, err
 }
 
 // Range lists up to count entries from an ID on.
@@ -64,4 +90,14 @@ func (s Stream) Range(ctx context.Context, from ID, count int) ([]Entry, error) 
 		return nil, ignoreNil(err)
 	}
 	return parseEntries(nil, &reply)
+}
+
+// Delete deletes entries. It returns how many there were.
+func (s Stream) Delete(ctx context.Context, ids []string) (int64, error) {
+	return s.Client.Do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build()).AsInt64()
+}
+
+// Len is how many entries the stream has.
+func (s Stream) Len(ctx context.Context) (int64, error) {
+	return s.read(ctx, "XLEN", "").AsInt64()
 }

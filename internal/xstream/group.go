@@ -119,14 +119,24 @@ type Count struct {
 // Release gives entries back to the group, as far as they still belong to the
 // consumer.
 func (g Group) Release(ctx context.Context, consumer string, entries []Count) (released int64, err error) {
+	return g.giveTo(ctx, consumer, entries, Released, releasedIdle)
+}
+
+// Delay gives entries back to the group, as far as they still belong to the
+// consumer, for after a time.
+func (g Group) Delay(ctx context.Context, consumer string, entries []Count, d time.Duration) (delayed int64, err error) {
+	return g.giveTo(ctx, consumer, entries, Delayed, releasedIdle-min(max(d, 0), releasedIdle))
+}
+
+func (g Group) giveTo(ctx context.Context, consumer string, entries []Count, to string, idle time.Duration) (given int64, err error) {
 	for _, page := range pages(entries) {
-		n, err := g.exec(ctx, release, nil, countArgs(page, g.Name, consumer)).AsInt64()
+		n, err := g.exec(ctx, release, nil, countArgs(page, g.Name, consumer, to, millis(idle))).AsInt64()
 		if err != nil {
-			return released, err
+			return given, err
 		}
-		released += n
+		given += n
 	}
-	return released, nil
+	return given, nil
 }
 
 // What Touch says of an entry that is not the consumer's any more.

@@ -22,6 +22,20 @@ func Prefix(stream string) (string, error) {
 	return "{" + stream + "}", nil
 }
 
+// SameSlot reports whether two keys are sure to be on one node, because the part
+// that counts is the same.
+func SameSlot(a, b string) bool { return hashed(a) == hashed(b) }
+
+// hashed is the part of a key that its slot is made from.
+func hashed(key string) string {
+	if _, behind, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(behind, "}"); ok && tag != "" {
+			return tag
+		}
+	}
+	return key
+}
+
 // DeadLetters is the stream to which the group moves what it gives up on.
 func DeadLetters(prefix, group string) string { return prefix + ":dead:" + group }
 

@@ -72,6 +72,11 @@ type PendingQuery struct {
 	Count    int           // at most so many; at least 1
 }
 
+// Due asks for delayed entries that are to be handed out now.
+func Due(count int) PendingQuery {
+	return PendingQuery{Consumer: Delayed, MinIdle: releasedIdle, Count: count}
+}
+
 // Pending lists pending entries. A query with MinIdle that finds nothing has
 // looked at every entry of its consumer, or of the group.
 func (g Group) Pending(ctx context.Context, q PendingQuery) ([]Pending, error) {

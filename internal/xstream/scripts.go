@@ -11,6 +11,13 @@ import (
 // an idle time of about 31 years.
 const Released = "~released"
 
+// Delayed is the reserved consumer of every group that holds what is to be handed
+// out later. An entry is due when its idle time reaches that of a released one.
+const Delayed = "~delayed"
+
+// IsReserved reports whether a consumer's name is one of those two.
+func IsReserved(consumer string) bool { return consumer == Released || consumer == Delayed }
+
 // releasedIdle must stay below the server's clock in milliseconds: Redis clamps
 // a greater value to an idle time of zero, the opposite of a release.
 const releasedIdle = 1_000_000_000_000 * time.Millisecond
@@ -40,9 +47,8 @@ local function bounded(count) return math.max(math.min(count, 9007199254740991),
 //	reply   {{ID, deliveries, fields}…}, {IDs whose entry no longer exists…},
 //	        how many of the IDs it has looked at
 //
-// The reserved consumer is removed when nothing is left for it, so that it is
-// never around idle and empty, where somebody else's cleaning could race with a
-// release.
+// A reserved consumer is removed when nothing is left for it, so that it is never
+// around idle and empty, where somebody else's cleaning could race with a release.
 var take = rueidis.NewLuaScript(bounded + `
 local taken, gone = {}, {}
 local from, most, i = ARGV[3], tonumber(ARGV[5]), 6
@@ -57,7 +63,7 @@ while i <= #ARGV and #taken < most do
   end
   i = i + 1
 end
-if from == '` + Released + `' and not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, from)[1] then
+if (from == '` + Released + `' or from == '` + Delayed + `') and not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, from)[1] then
   redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], from)
 end
 return {taken, gone, i - 6}`)
@@ -97,17 +103,18 @@ if #renew > 5 then
 end
 return reply`)
 
-// release gives entries back to the group, if they are still the consumer's.
+// release gives entries to a reserved consumer, if they are still the consumer's.
 //
 //	KEYS[1] stream
-//	ARGV[1] group   ARGV[2] consumer   ARGV[3], [4]… ID, its count or -1 to keep it
+//	ARGV[1] group   ARGV[2] consumer   ARGV[3] reserved consumer   ARGV[4] idle time in ms
+//	ARGV[5], [6]… ID, its count or -1 to keep it
 //	reply   how many were released
 var release = rueidis.NewLuaScript(bounded + `
 local n = 0
-for i = 3, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if p then
-    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[i], 'IDLE', ` + releasedMillis + `,
+    redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, ARGV[i], 'IDLE', ARGV[4],
       'RETRYCOUNT', bounded(tonumber(ARGV[i + 1]) < 0 and p[4] or ARGV[i + 1]), 'JUSTID')
     n = n + 1
   end
@@ -170,13 +177,15 @@ return {redis.call('GET', KEYS[2]) or '', mine, theirs}`)
 
 // bury moves an entry to the group's dead letters. The add comes before the
 // ack: a script that fails half-way is not rolled back, and this half only
-// repeats itself.
+// repeats itself. Before both comes an ack of nothing: it fails where the ack
+// would, as without the right to it, and then there is no letter.
 //
 //	KEYS[1] stream   KEYS[2] dead letters
 //	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID
 //	ARGV[4] the most dead letters to keep, 0 = all   ARGV[5…] name, value, …
 //	reply   1, or 0 when the entry is no longer the consumer's
 var bury = rueidis.NewLuaScript(`
+redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')
 if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])[1] then return 0 end
 if ARGV[4] == '0' then
   redis.call('XADD', KEYS[2], '*', unpack(ARGV, 5))
@@ -193,6 +202,34 @@ return 1`)
 const ackBuried = `
 if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return 0 end
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])`
+
+// requeue gives a dead letter back to the group that gave it up, and to no other:
+// the entry itself while it exists, else a copy that is addressed to the group.
+//
+//	KEYS[1] stream   KEYS[2] dead letters
+//	ARGV[1] group    ARGV[2] letter's ID   ARGV[3] entry's ID
+//	ARGV[4] how many values of the letter are the entry's own
+//	ARGV[5] idle time in ms of what is released
+//	ARGV[6] how many values a copy may have   ARGV[7…] name, value, … of a copy's address
+//	reply   1; 0 when there is no such letter any more; -1 when it is too long to copy
+var requeue = rueidis.NewLuaScript(`
+local letter = redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2])[1]
+if not letter then return 0 end
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)[1]
+if redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3])[1] then
+  if not pending then
+    redis.call('XCLAIM', KEYS[1], ARGV[1], '` + Released + `', 0, ARGV[3], 'IDLE', ARGV[5],
+      'RETRYCOUNT', 0, 'FORCE', 'JUSTID')
+  end
+else
+  if tonumber(ARGV[4]) > tonumber(ARGV[6]) then return -1 end
+  local copy = {'XADD', KEYS[1], '*'}
+  for i = 1, ARGV[4] do copy[#copy + 1] = letter[2][i] end
+  for i = 7, #ARGV do copy[#copy + 1] = ARGV[i] end
+  redis.call(unpack(copy))
+end
+redis.call('XDEL', KEYS[2], ARGV[2])
+return 1`)
 
 // discard removes a consumer, unless something is pending for it: the server
 // would forget those entries with it.

@@ -1,0 +1,90 @@
+package redisstream
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream/internal/redistest"
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// delaying is a member that has one entry in hand, and its server.
+func delaying(t *testing.T) (*member, *entry, *redistest.Server) {
+	t.Helper()
+	server := redistest.Start(t)
+	stream := xstream.Stream{Client: server.Client(t), Key: "orders"}
+	m := &member{
+		group: xstream.Group{Stream: stream, Name: "g"}, ledger: newLedger(1, newPace(1)), health: newHealth(time.Second),
+		log: newLogger(nil), minIdle: time.Minute, consumer: "me", markKey: "{orders}:mark:g", recall: func() {}, restoring: make(chan struct{}, 1),
+	}
+	require.NoError(t, m.group.Create(t.Context(), "0"))
+	server.Do(t, "XADD", "orders", "1-1", "a", "b")
+	server.Do(t, "XCLAIM", "orders", "g", "me", "0", "1-1", "FORCE")
+	m.ledger.admit([]xstream.Entry{{ID: xstream.ID{Ms: 1, Seq: 1}, Deliveries: 1}}, admission{sent: time.Now(), counted: true})
+	return m, m.ledger.take(), server
+}
+
+// The answer is lost, and the entry comes back before the next attempt.
+func TestDelayIsNotRepeatedForWhatIsBackAgain(t *testing.T) {
+	t.Parallel()
+	m, e, _ := delaying(t)
+	attempts := 0
+	m.confirmName = func(ctx context.Context) error {
+		if attempts++; attempts > 1 {
+			return nil
+		}
+		_, err := m.group.Delay(ctx, "me", []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, 0)
+		require.NoError(t, err)
+		taken, err := m.group.Take(ctx, xstream.Claim{Consumer: "me", From: xstream.Delayed, IDs: []string{e.id}})
+		require.NoError(t, err)
+		m.ledger.admit(taken.Entries, admission{sent: time.Now()})
+		return context.DeadlineExceeded
+	}
+	require.True(t, m.delay(t.Context(), t.Context(), e, time.Hour))
+	pending, err := m.group.Pending(t.Context(), xstream.PendingQuery{Count: 1})
+	require.NoError(t, err)
+	require.Equal(t, "me", pending[0].Consumer, "it is held here again")
+}
+
+// Another member has restored the group, and we can't register there what we hold.
+func TestDelayPausesWhenTheGroupCannotBeRestored(t *testing.T) {
+	t.Parallel()
+	m, e, server := delaying(t)
+	server.Do(t, "XACK", "orders", "g", e.id)
+	server.Do(t, "SET", m.markKey, "another")
+	server.Do(t, "ACL", "SETUSER", "default", "-xinfo|stream")
+	attempts := 0
+	m.confirmName = func(context.Context) error {
+		attempts++
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	require.False(t, m.delay(ctx, ctx, e, time.Hour))
+	require.Less(t, attempts, 10)
+}
+
+// The handler nacks, and the message is handed out again, while it is taken away.
+func TestMessageThatIsHandedOutWhileItsLeaseEndsLosesItToo(t *testing.T) {
+	t.Parallel()
+	m, e, _ := delaying(t)
+	late, again := &delivery{msg: message.NewMessage("1", nil)}, &delivery{msg: message.NewMessage("1", nil)}
+	require.True(t, m.ledger.offer(e, late))
+	late.since = time.Now().Add(-time.Minute)
+	recalled := 0
+	m.recall = func() { recalled++ }
+	h := &heartbeat{member: m, ledger: m.ledger, log: m.log, maxLease: time.Second}
+	late.ctx.end(ErrLeaseExpired)
+	m.confirmName = func(context.Context) error {
+		m.ledger.failed(e)
+		m.ledger.offer(e, again)
+		return nil
+	}
+	require.NoError(t, h.expire(t.Context()))
+	require.NotNil(t, again.ctx.cause, "its handler learns of it")
+	require.Equal(t, 1, recalled, "or it is not handed out")
+}

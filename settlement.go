@@ -1,0 +1,187 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+)
+
+// What becomes of an entry that was handed out, or is not to be.
+
+// attend waits until the caller has settled the message for good.
+func (d *dispatcher) attend(handOut, work context.Context, e *entry, sent *delivery) {
+	for sent != nil {
+		select {
+		case <-sent.msg.Acked():
+			d.passOn(sent)
+			d.acked(e, sent)
+			return
+		case <-sent.msg.Nacked():
+			d.passOn(sent)
+			sent = d.nacked(handOut, work, e, sent)
+		case <-d.giveUp:
+			d.passOn(sent)
+			d.abandon(e, sent)
+			return
+		}
+	}
+}
+
+// passOn lets another message have its last chance, if this one had it.
+func (d *dispatcher) passOn(sent *delivery) {
+	if sent.lastChance {
+		<-d.lastChance
+	}
+}
+
+func (d *dispatcher) acked(e *entry, sent *delivery) {
+	sent.ctx.end(context.Canceled)
+	if !d.log.silent {
+		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
+	}
+	d.done(e)
+}
+
+// done settles an entry for the group.
+func (d *dispatcher) done(e *entry) {
+	if d.acker == nil {
+		d.ledger.settle(e, forgotten)
+		return
+	}
+	if d.ledger.settle(e, acked) {
+		d.acker.add(e)
+	}
+}
+
+// nacked decides what becomes of a message that failed. It returns the next
+// delivery if it was handed out again, and has settled the entry otherwise.
+func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *delivery) *delivery {
+	sent.ctx.end(context.Canceled)
+	d.ledger.failed(e)
+	v, handOuts := sent.verdict(), sent.ctx.origin.deliveries
+	fields := watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": handOuts}
+	if !d.log.silent {
+		d.log.Trace("Message nacked", fields)
+	}
+	switch {
+	case !d.redelivers:
+		d.log.Info("Dropped a nacked message, because delivery is at most once", fields)
+		d.ledger.settle(e, forgotten)
+	case v.fate == fateDropped:
+		d.log.Info("Dropped a message, as its handler said", fields.Add(watermill.LogFields{"reason": v.said}))
+		d.done(e)
+	case v.fate == fateDead:
+		d.bury(e, epitaphOf(sent, v.said)) //nolint:contextcheck // it is about the message
+	case d.retries.exhausted(handOuts):
+		d.bury(e, epitaphOf(sent, failedEach(handOuts, v.said))) //nolint:contextcheck // it is about the message
+	case d.ledger.isLost(e):
+		d.giveBack(work, e)
+	default:
+		return d.retry(handOut, work, e, v, handOuts)
+	}
+	return nil
+}
+
+// retry hands a message out again in its place, or leaves that to the group.
+func (d *dispatcher) retry(handOut, work context.Context, e *entry, v verdict, handOuts int64) *delivery {
+	wait := v.delay
+	if v.fate != fateRetried {
+		wait = d.retries.pause(handOuts)
+	}
+	if d.retries.toGroup {
+		d.postpone(handOut, work, e, wait)
+		return nil
+	}
+	if !pause(handOut, wait) {
+		d.giveBack(work, e)
+		return nil
+	}
+	if d.member == nil {
+		d.ledger.again(e)
+	}
+	if d.ledger.maxInFlight == 1 {
+		return d.deliver(handOut, work, e, d.recall)
+	}
+	return d.deliver(handOut, work, e, nil)
+}
+
+// postpone gives an entry back to the group for after a time. The entry keeps its
+// slot until Redis has agreed.
+func (d *dispatcher) postpone(handOut, work context.Context, e *entry, wait time.Duration) {
+	if !d.member.delay(handOut, work, e, wait) {
+		d.giveBack(work, e)
+		return
+	}
+	d.ledger.settle(e, forgotten)
+	d.postponed(time.Now().Add(wait))
+}
+
+// reject gives up on an entry that is no message. It must not hold up others.
+func (d *dispatcher) reject(e *entry, err error) {
+	d.bury(e, epitaph{reason: fmt.Sprintf("unmarshal entry %s: %v", e.id, err)})
+}
+
+// bury gives up on an entry.
+func (d *dispatcher) bury(e *entry, why epitaph) {
+	if d.undertaker == nil {
+		d.log.Error("Skipping an entry that can't be processed, as there is no group with dead letters", errors.New(why.reason), watermill.LogFields{"entry_id": e.id})
+		d.ledger.settle(e, forgotten)
+		return
+	}
+	if d.ledger.settle(e, condemned) {
+		d.undertaker.add(e, why)
+	}
+}
+
+// giveBack ends the hand-out of an entry that will not be handed out again here,
+// and releases it at once if it is still ours.
+func (d *dispatcher) giveBack(work context.Context, e *entry) {
+	if !d.ledger.settle(e, returning) || d.member == nil {
+		return
+	}
+	if err := d.member.release(work, []*entry{e}); err == nil {
+		d.ledger.forget([]*entry{e})
+	} // else it is released with everything else at the end
+}
+
+// abandon settles a message whose handler did not come back in time. Its nack
+// decides between the handler and us: if it comes too late, the message was
+// acked. It also frees those who wait for the message to be settled.
+func (d *dispatcher) abandon(e *entry, sent *delivery) {
+	if !sent.msg.Nack() {
+		d.acked(e, sent)
+		return
+	}
+	sent.ctx.end(ErrSubscriberClosed)
+	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
+	d.ledger.settle(e, returning)
+}
+
+// unsettled is the reason when no handler said anything, not even a nack.
+const unsettled = "nobody settled it"
+
+// failedEach is the reason to give up a message that was handed out too often.
+func failedEach(handOuts int64, last string) string {
+	if last == "" {
+		last = errNoReason.Error()
+	}
+	return fmt.Sprintf("failed in each of %d deliveries, the last time with: %s", handOuts, last)
+}
+
+// verdict is what the handler said.
+func (d *delivery) verdict() verdict {
+	if v := d.ctx.origin.verdict.Load(); v != nil {
+		return *v
+	}
+	return verdict{}
+}
+
+// epitaphOf is what can be said of a delivery that was the last.
+func epitaphOf(d *delivery, reason string) epitaph {
+	ctx := d.msg.Context() // of the message, as the router has made it
+	return epitaph{reason: reason, handler: message.HandlerNameFromCtx(ctx), subscriber: message.SubscriberNameFromCtx(ctx)}
+}
