@@ -10,6 +10,8 @@ SHELL := bash
 # How often `make suite` runs, and how long `make fuzz` runs each target.
 COUNT ?= 10
 FUZZTIME ?= 30s
+# How long `make chaos` begins new rounds.
+CHAOS_DURATION ?= 30m
 
 # Every module but tools, which has no code.
 MODULES := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*' -not -path '*/testdata/*' \
@@ -59,6 +61,15 @@ suite: server ## Run Watermill's universal suite COUNT times (COUNT=10)
 stress: server ## Run the universal suite with many more messages
 	go test -tags stress -timeout 60m ./tests/universal/...
 
+.PHONY: chaos
+chaos: server ## Run random rounds of faults for CHAOS_DURATION (CHAOS_DURATION=30m)
+	CHAOS_DURATION=$(CHAOS_DURATION) CHAOS_LOG=$${CHAOS_LOG:-$(CURDIR)/chaos.log} \
+		go test -run 'TestChaos$$' -count=1 -timeout 0 -v ./tests/chaos
+
+.PHONY: chaos-planted
+chaos-planted: server ## Plant bugs, one at a time, and see each be found
+	go test -tags planted -run TestPlantedBugs -count=1 -timeout 60m -v ./tests/chaos
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (FUZZTIME=30s)
 	@scripts/fuzz.sh $(FUZZTIME)
@@ -81,7 +92,7 @@ LINTS := $(MODULES:%=lint/%)
 .PHONY: lint $(LINTS)
 lint: $(LINTS) ## Check every module: vet, golangci-lint, go mod tidy, go fix
 $(LINTS): lint/%:
-	cd $* && go vet ./... && go vet -tags stress ./...
+	cd $* && go vet ./... && go vet -tags stress,planted ./...
 	cd $* && go mod tidy -diff
 	@cd $* && $(GOFIX)
 	cd $* && $(GOLANGCI) run ./...
