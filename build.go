@@ -222,7 +222,7 @@ func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
 		claimer:    newClaimer(m, d.stream, s.config.ShouldClaim, sub.log),
 		acker:      newAcker(m, sub.log),
 		undertaker: newUndertaker(m, d.stream, sub.log),
-		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease},
+		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease, passOn: d.passOn},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
 	source.claimer, d.postponed = p.claimer, p.claimer.postponed

@@ -77,7 +77,7 @@ func TestMessageThatIsHandedOutWhileItsLeaseEndsLosesItToo(t *testing.T) {
 	late.since = time.Now().Add(-time.Minute)
 	recalled := 0
 	m.recall = func() { recalled++ }
-	h := &heartbeat{member: m, ledger: m.ledger, log: m.log, maxLease: time.Second}
+	h := &heartbeat{member: m, ledger: m.ledger, log: m.log, maxLease: time.Second, passOn: func(*delivery) {}}
 	late.ctx.end(ErrLeaseExpired)
 	m.confirmName = func(context.Context) error {
 		m.ledger.failed(e)

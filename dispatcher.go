@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -46,7 +47,7 @@ type delivery struct {
 	ctx   messageContext
 	since time.Time // when it was handed out
 	// lastChance: it is the one message in hand that will not be tried again.
-	lastChance bool
+	lastChance atomic.Bool
 }
 
 // run hands out until handOut ends, and returns when everything that was handed
@@ -117,7 +118,7 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 		d.giveBack(work, e)
 	}
 	if sent != nil {
-		sent.lastChance = last
+		sent.lastChance.Store(last)
 	} else if last {
 		<-d.lastChance
 	}

@@ -28,6 +28,7 @@ type heartbeat struct {
 	log    logger
 	// maxLease is how long a handler may have a message; 0 = no limit.
 	maxLease time.Duration
+	passOn   func(*delivery) // lets another message have its last chance
 
 	// run's own.
 	alone      bool
@@ -106,6 +107,7 @@ func (h *heartbeat) expire(ctx context.Context) error {
 	for _, e := range late {
 		if d, _ := h.ledger.lose(e); d != nil { // it may have been handed out again meanwhile
 			d.ctx.end(ErrLeaseExpired)
+			h.passOn(d)
 		}
 	}
 	if len(late) > 0 {

@@ -65,3 +65,22 @@ func TestLastChancesDoNotWaitForAHungHandler(t *testing.T) {
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "all are acked")
 	require.Empty(t, lettersOf(t, topic))
 }
+
+// With a limit for handlers, one that hangs does not keep others from their last
+// chance, even if nobody else is there to have it.
+func TestLastChanceEndsWithItsLease(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	publish(t, newPublisher(t, shared.Client(t)), topic, 2)
+	die(t, shared, topic, "g", "dead", 2)
+	config := atMost(2)
+	config.MaxInFlight, config.MaxLease, config.CloseTimeout = 2, time.Second, 100*time.Millisecond
+	out := subscribe(t, newSubscriber(t, shared, config), topic)
+	hung := receive(t, out, 10*time.Second)
+	msg := receive(t, out, 10*time.Second)
+	require.NotEqual(t, hung.UUID, msg.UUID)
+	require.True(t, msg.Ack())
+	letter := awaitLetter(t, deadLettersOf(t, topic, "g"))
+	id, _ := redisstream.EntryIDFromContext(hung.Context())
+	require.Equal(t, id, letter.EntryID)
+}

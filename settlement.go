@@ -33,7 +33,7 @@ func (d *dispatcher) attend(handOut, work context.Context, e *entry, sent *deliv
 
 // passOn lets another message have its last chance, if this one had it.
 func (d *dispatcher) passOn(sent *delivery) {
-	if sent.lastChance {
+	if sent.lastChance.CompareAndSwap(true, false) {
 		<-d.lastChance
 	}
 }
