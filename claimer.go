@@ -136,6 +136,7 @@ func (c *claimer) run(ctx context.Context) {
 		case <-timer.C:
 		}
 		if err := c.sweep(ctx); err != nil {
+			c.health.note(time.Now(), err)
 			if !t.wait(ctx, err) {
 				return
 			}

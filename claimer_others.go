@@ -19,11 +19,16 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 	if now := time.Now(); now.Before(c.nextLook) || c.offering() {
 		return nil
 	}
+	c.nextLook = time.Now().Add(c.member.minIdle / 6)
+	// The commands below only read. A server that takes no writes, as while they are
+	// paused for a failover, answers them, and lets nobody renew.
+	if err := c.write(ctx); err != nil {
+		return err
+	}
 	if wait := c.settled() - c.health.age(); wait > 0 {
-		c.nextLook = time.Now().Add(wait)
+		c.lookBy(time.Now().Add(wait))
 		return nil
 	}
-	c.nextLook = time.Now().Add(c.member.minIdle / 6)
 	consumers, err := ask(ctx, c.member, c.member.group.Consumers)
 	if err != nil {
 		return err
@@ -38,6 +43,14 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 		}
 	}
 	return c.scan(ctx)
+}
+
+// write sends the server a write that changes nothing.
+func (c *claimer) write(ctx context.Context) error {
+	_, err := ask(ctx, c.member, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.member.group.Write(ctx)
+	})
+	return err
 }
 
 // lookAt offers a page of a consumer's entries if it is silent, and otherwise

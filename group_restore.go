@@ -59,7 +59,7 @@ func (m *member) restoreNow(ctx context.Context) error {
 	sent := time.Now()
 	r := xstream.Restoration{
 		Consumer: m.name(), Start: start.String(), Entries: m.ledger.counts(held), Mark: m.markKey, Token: randomHex(8),
-		Unheld: m.unheld.list(),
+		Unheld: m.unheld.list(), Stale: m.unheld.stale(),
 	}
 	timeout := m.timeout() * time.Duration(1+(len(held)+len(r.Unheld))/1024)
 	restored, err := askFor(ctx, m, timeout, func(ctx context.Context) (xstream.Restored, error) { return m.group.Restore(ctx, r) })

@@ -174,9 +174,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 
 // failed implements source.
 func (s *groupSource) failed(_ context.Context, err error) {
-	if xstream.Classify(err) == xstream.Transient {
-		s.member.health.note(time.Now(), err)
-	}
+	s.member.health.note(time.Now(), err)
 	if !xstream.IsReply(err) {
 		s.seek = xstream.ID{}
 		s.look()

@@ -10,7 +10,8 @@ import (
 //
 // Idle times grow while a server is down or frozen, so afterwards the entries of
 // every live consumer look abandoned. Who claims first would rob them all;
-// instead, everybody waits long enough for the living to renew.
+// instead, everybody waits long enough for the living to renew. The same goes for a
+// time in which Redis refuses what is needed to renew, as without the right to it.
 type health struct {
 	slow time.Duration // an answer that took longer counts as an outage
 

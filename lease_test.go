@@ -322,3 +322,58 @@ func TestUnconfirmedAcksAreRenewed(t *testing.T) {
 	server.Do(t, "ACL", "SETUSER", "default", "+xack")
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, server, "orders", "g") == 0 }, "it is acked")
 }
+
+// While writes are paused, as for a failover, nobody can renew, and reads work.
+func TestNobodyIsRobbedAfterWritesWerePaused(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	server := redistest.Start(t)
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, MaxInFlight: n}
+	first := subscribe(t, newSubscriber(t, server, config), "orders")
+	publish(t, newPublisher(t, server.Client(t)), "orders", n)
+	var msgs []*message.Message
+	for range n {
+		msgs = append(msgs, receive(t, first, 5*time.Second))
+	}
+	others := []<-chan *message.Message{first}
+	for range 4 {
+		others = append(others, subscribe(t, newSubscriber(t, server, config), "orders"))
+	}
+	all := either(t, others...)
+	requireNone(t, all, 2*time.Second) // long enough to be well
+	for range 3 {
+		server.Do(t, "CLIENT", "PAUSE", "1900", "WRITE")
+		requireNone(t, all, 3*time.Second) // less than all have to be well for, so the next pause begins before
+	}
+	for _, msg := range msgs {
+		require.True(t, msg.Ack())
+	}
+}
+
+// Without the right to renew, everything looks abandoned, as after an outage.
+func TestNobodyIsRobbedAfterRightsWereMissing(t *testing.T) {
+	t.Parallel()
+	const n = 20
+	server := redistest.Start(t)
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, MaxInFlight: n}
+	first := subscribe(t, newSubscriber(t, server, config), "orders")
+	publish(t, newPublisher(t, server.Client(t)), "orders", n)
+	var msgs []*message.Message
+	for range n {
+		msgs = append(msgs, receive(t, first, 5*time.Second))
+	}
+	others := []<-chan *message.Message{first}
+	for range 4 { // one of them would look before the first has renewed
+		others = append(others, subscribe(t, newSubscriber(t, server, config), "orders"))
+	}
+	all := either(t, others...)
+	for _, right := range []string{"xpending", "xclaim", "evalsha"} {
+		server.Do(t, "ACL", "SETUSER", "default", "-"+right)
+		requireNone(t, all, 2*time.Second)
+		server.Do(t, "ACL", "SETUSER", "default", "+"+right)
+		requireNone(t, all, 2*time.Second)
+	}
+	for _, msg := range msgs {
+		require.True(t, msg.Ack())
+	}
+}

@@ -3,6 +3,7 @@ package redisstream
 import (
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
@@ -12,6 +13,7 @@ import (
 // of them. It is as old as the last sweep, and corrected by what we do ourselves.
 type unheld struct {
 	mu     sync.Mutex      // protects the following fields
+	at     time.Time       // of the last sweep
 	seen   []xstream.Count // in the last sweep
 	walked []xstream.Count // delayed ones, seen some sweeps ago
 	// given back by us since the last sweep, and since the one before: a sweep may
@@ -25,7 +27,7 @@ type unheld struct {
 func (u *unheld) saw(seen, walked []xstream.Count) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.seen, u.walked = seen, walked
+	u.at, u.seen, u.walked = time.Now(), seen, walked
 	u.given, u.givenBefore = nil, u.given
 	if len(u.walked)+len(u.givenBefore) == 0 {
 		u.taken = nil
@@ -57,6 +59,14 @@ func (u *unheld) took(ids []string) {
 	for _, id := range ids {
 		u.taken[id] = true
 	}
+}
+
+// stale reports whether the last sweep was too long ago: the process was paused, or
+// cut off.
+func (u *unheld) stale() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return time.Since(u.at) > 2*sweepMost
 }
 
 // list returns what is known. An entry may be there twice.

@@ -2,6 +2,8 @@ package redisstream
 
 import (
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,4 +43,16 @@ func TestWhatIsGivenBackIsUnheldUntilASweepHasSeenIt(t *testing.T) {
 	require.Equal(t, unheldCounts("1-1"), u.list())
 	u.saw(nil, nil)
 	require.Empty(t, u.list(), "the second one came later")
+}
+
+func TestUnheldIsStaleAfterAPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var u unheld
+		u.saw(nil, nil)
+		time.Sleep(2 * sweepMost)
+		require.False(t, u.stale())
+		time.Sleep(time.Millisecond)
+		require.True(t, u.stale())
+	})
 }

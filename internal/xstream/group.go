@@ -31,6 +31,12 @@ func (g Group) Ack(ctx context.Context, ids []string) (int64, error) {
 	return g.Client.Do(ctx, g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ids...).Build()).AsInt64()
 }
 
+// Write is a write that changes nothing: it fails, or waits, where others would.
+func (g Group) Write(ctx context.Context) error {
+	_, err := g.Ack(ctx, []string{ackNothing})
+	return err
+}
+
 // Position is the ID of the last entry that the group handed to a consumer.
 func (g Group) Position(ctx context.Context) (ID, error) {
 	groups, err := g.read(ctx, "XINFO", "GROUPS").ToArray()

@@ -15,6 +15,9 @@ type Restoration struct {
 	Token    string  // the mark, if it is us who create the group
 	Entries  []Count // what the consumer holds, with its deliveries
 	Unheld   []Count // what nobody alive held, with its deliveries
+	// Stale: Unheld may be old. If somebody else has created the group meanwhile,
+	// it has been dealt with, and would come again.
+	Stale bool
 }
 
 // Restored is what came of a Restoration.
@@ -35,7 +38,7 @@ func (g Group) Restore(ctx context.Context, r Restoration) (Restored, error) {
 	if err := g.register(ctx, &mine, r.Mark, head(r.Consumer, 0), r.Entries); err != nil {
 		return mine, err
 	}
-	if len(r.Unheld) == 0 {
+	if len(r.Unheld) == 0 || r.Stale && mine.Mark != r.Token {
 		return mine, nil
 	}
 	return mine, g.register(ctx, &unheld, r.Mark, head(Released, releasedIdle), r.Unheld)

@@ -85,6 +85,23 @@ func TestRestoreAfterSomebodyElseDid(t *testing.T) {
 	require.Equal(t, "second 5", ownersOf(t, g)[id(3)])
 }
 
+// Others have dealt with what somebody knew of long ago.
+func TestStaleKnowledgeIsOfUseOnlyToWhoCreatesTheGroup(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t)
+	add(t, g.Stream, 1, 2)
+	shared.Do(t, "XGROUP", "DESTROY", g.Key, g.Name)
+	r := Restoration{Consumer: "first", Start: id(2), Mark: markOf(t, g), Token: "first", Unheld: each(1, id(1)), Stale: true}
+	_, err := g.Restore(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{id(1): Released + " 1"}, ownersOf(t, g))
+
+	r.Consumer, r.Token, r.Unheld = "second", "second", each(1, id(2))
+	_, err = g.Restore(t.Context(), r)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{id(1): Released + " 1"}, ownersOf(t, g))
+}
+
 func TestRestoreOfAGroupWithoutAMark(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
