@@ -1,6 +1,8 @@
 package chaos
 
 import (
+	"strings"
+
 	"github.com/watermill-rueidis/redisstream/tests/chaos/history"
 )
 
@@ -30,6 +32,9 @@ type trim struct{ Group string }
 
 func (f trim) begin(s *stage) error {
 	pending, err := s.pending(f.Group)
+	if err != nil && strings.Contains(err.Error(), "NOGROUP") {
+		return nil // it was destroyed, and nobody has noticed yet
+	}
 	if err != nil || len(pending) == 0 {
 		return err
 	}

@@ -127,12 +127,15 @@ func plantedInGroups() []plantedBug {
 			edits:  []edit{{"claimer_others.go", "return c.member.minIdle/3 + time.Second }", "return 0 * time.Second }"}},
 			rules:  []string{"exclusive", "robbed", "twice"},
 			faults: []string{"pause server for long"},
-			plan:   func(p *Plan) { p.Groups[0].MaxInFlight = 8 },
+			plan: func(p *Plan) {
+				p.Groups[0].MaxInFlight, p.Groups[0].Takes = 8, 500*time.Millisecond
+				p.Publisher = task.Publisher{Every: 40 * time.Millisecond, Batch: 2}
+			},
 		},
 		{
 			name:   "trusts its buffer after a pause",
 			edits:  []edit{{"ledger_view.go", "return !e.counted || e.confirmed.Before(since)", "return !e.counted"}},
-			rules:  []string{"exclusive", "twice", "count"},
+			rules:  []string{"exclusive", "twice"},
 			faults: []string{"pause consumer"},
 			plan:   behind,
 		},

@@ -67,6 +67,11 @@ func TestWrongDeadLettersAreReported(t *testing.T) {
 			name: "twice, as the server refused to ack", change: func(o *Options) { thrice(o); o.Refusals = []string{"refusal"} },
 			tale: two().fail("b", "3", 3).fault(history.Server, "refusal", time.Second).letter("3", 3).letter("3", 3),
 		},
+		{
+			name: "rejected twice, with two letters, as the group was destroyed",
+			tale: two().deliver("b", "3").says("b", "3", history.Rejecting).wait(time.Second).destroy().
+				deliver("b", "3").says("b", "3", history.Rejecting).letter("3", 1).letter("3", 2),
+		},
 		{name: "with a wrong count", tale: two().deliver("b", "3").says("b", "3", history.Rejecting).letter("3", 2), breaks: []string{"dead letters"}},
 		{
 			name: "no message",

@@ -10,17 +10,19 @@ import (
 // deadLetters holds that a group has one letter of a message at most, that there is
 // a reason for it, and that it tells the number of hand-outs. A reason is a handler
 // that rejected it, an entry that is no message, or as many failures as are
-// allowed, of which those may be one too many that count does not know. Excused is a
-// second letter when the server refused to ack after it had added the first, or when
+// allowed, of which those may be one too many that count does not know. Each hand-out
+// that ended so has a letter: whether there may be two is for twice. Excused is
+// another letter when the server refused to ack after it had added the first, or when
 // the entry came back with a new group.
 func deadLetters(s *story, r *Report) {
 	for _, c := range s.courses {
+		allowed := max(1, s.condemnations(c))
 		for i, letter := range c.letters {
 			r.checked("dead letters")
 			switch {
-			case i > 0 && s.mayBeDoubled(c):
+			case i >= allowed && s.mayBeDoubled(c):
 				r.excused("dead letters")
-			case i > 0:
+			case i >= allowed:
 				r.broken("dead letters", c, "has more than one letter", append(c.shown(s.end), c.letters...)...)
 			case c.uuid == "" || strings.Contains(letter.Text, "unmarshal"):
 			default:
@@ -28,6 +30,17 @@ func deadLetters(s *story, r *Report) {
 			}
 		}
 	}
+}
+
+// condemnations is how many hand-outs of the present life have given the entry up.
+func (s *story) condemnations(c *course) int {
+	n := 0
+	for _, h := range c.upTo(s.end) {
+		if s.isOver(h) && !h.done() {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *story) mayBeDoubled(c *course) bool {
