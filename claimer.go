@@ -70,8 +70,9 @@ func newClaimer(m *member, topic string, should func(string, PendingEntry) bool,
 const lookAhead = 32
 
 // next returns entries of one consumer of which up to room are to be taken, and the
-// offer that they come from; or nil.
-func (c *claimer) next(room int) (*xstream.Claim, xstream.Claim) {
+// offer that they come from; or nil. What was delayed is left out where somebody
+// else has the turn.
+func (c *claimer) next(room int, delayed bool) (*xstream.Claim, xstream.Claim) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.offers) == 0 {
@@ -84,7 +85,11 @@ func (c *claimer) next(room int) (*xstream.Claim, xstream.Claim) {
 		wake(c.taken)
 		return nil, xstream.Claim{}
 	}
-	offer := c.offers[0]
+	first := slices.IndexFunc(c.offers, func(o *xstream.Claim) bool { return delayed || o.From != xstream.Delayed })
+	if first < 0 {
+		return nil, xstream.Claim{}
+	}
+	offer := c.offers[first]
 	claim := *offer
 	claim.Most = room
 	claim.IDs = claim.IDs[:min(max(room, lookAhead), len(claim.IDs))]
@@ -194,6 +199,11 @@ func (c *claimer) sweep(ctx context.Context) error {
 	c.mu.Lock()
 	c.due = time.Time{} // what is still to come is found again
 	c.mu.Unlock()
+	if c.member.unheld.gave() { // into a group that may be gone, and nobody else knows
+		if _, err := c.member.groupReplaced(ctx, c.member.currentEpoch()); err != nil {
+			return err
+		}
+	}
 	sum, err := ask(ctx, c.member, c.member.group.Summary)
 	if err != nil {
 		return err

@@ -26,18 +26,18 @@ func TestClaimerOffersUntilAllIsOver(t *testing.T) {
 	c := newClaimer(&member{health: newHealth(time.Second), minIdle: time.Second}, "topic", nil, logger{})
 	offers(c, xstream.Released, 100)
 
-	offer, claim := c.next(1)
+	offer, claim := c.next(1, true)
 	require.Equal(t, 1, claim.Most)
 	require.Len(t, claim.IDs, lookAhead)
 	c.took(offer, 20)
-	offer, claim = c.next(50)
+	offer, claim = c.next(50, true)
 	require.Equal(t, 50, claim.Most)
 	require.Equal(t, "20-1", claim.IDs[0])
 	require.Len(t, claim.IDs, 50)
 	require.Empty(t, c.taken)
 	c.took(offer, 80)
 	require.Len(t, c.taken, 1, "it looks at once for more")
-	offer, _ = c.next(1)
+	offer, _ = c.next(1, true)
 	require.Nil(t, offer)
 }
 
@@ -47,6 +47,6 @@ func TestClaimerForgetsWhatWasFoundBeforeAnOutage(t *testing.T) {
 	offers(c, "silent", 1)
 	offers(c, xstream.Released, 1)
 	c.health.note(time.Now(), errors.New("refused"))
-	_, claim := c.next(1)
+	_, claim := c.next(1, true)
 	require.Equal(t, xstream.Released, claim.From)
 }

@@ -88,3 +88,23 @@ func TestMessageThatIsHandedOutWhileItsLeaseEndsLosesItToo(t *testing.T) {
 	require.NotNil(t, again.ctx.cause, "its handler learns of it")
 	require.Equal(t, 1, recalled, "or it is not handed out")
 }
+
+// Another goroutine has restored the group since the command was sent: its answer is
+// that of the old group.
+func TestAnswersFromBeforeARestoreAreDoubted(t *testing.T) {
+	t.Parallel()
+	m, e, server := delaying(t)
+	epoch := m.currentEpoch()
+	server.Do(t, "XGROUP", "DESTROY", "orders", "g")
+	require.NoError(t, m.restore(t.Context(), epoch))
+	again, err := m.groupReplaced(t.Context(), epoch)
+	require.NoError(t, err)
+	require.True(t, again)
+	again, err = m.groupReplaced(t.Context(), m.currentEpoch())
+	require.NoError(t, err)
+	require.False(t, again)
+
+	server.Do(t, "XGROUP", "DESTROY", "orders", "g")
+	require.NoError(t, m.tryDelay(t.Context(), e, time.Hour))
+	require.Equal(t, []xstream.Count{{ID: e.id, Deliveries: 1}}, m.unheld.list(), "it is remembered")
+}

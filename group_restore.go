@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
@@ -14,14 +15,30 @@ import (
 
 // groupReplaced finds out whether somebody has created the group anew without
 // our noticing, and if so, registers there what we hold. Without that, entries
-// of the old group would look as if others had taken them.
-func (m *member) groupReplaced(ctx context.Context) (bool, error) {
-	epoch := m.currentEpoch()
+// of the old group would look as if others had taken them. epoch is what it was when
+// the command was sent whose answer was in doubt: the group may have been restored
+// by another goroutine since then.
+func (m *member) groupReplaced(ctx context.Context, epoch int) (bool, error) {
 	mark, err := askOnce(ctx, m, func(ctx context.Context) (string, error) { return m.group.Mark(ctx, m.markKey) })
-	if err != nil || mark == "" || mark == m.knownMark() {
+	if err != nil || mark == "" {
 		return false, err
 	}
-	return true, m.restore(ctx, epoch)
+	if mark != m.knownMark() {
+		return true, m.restore(ctx, epoch)
+	}
+	return m.restoredSince(ctx, epoch)
+}
+
+// restoredSince reports whether the group was restored by us since a time, and waits
+// for whoever is about it.
+func (m *member) restoredSince(ctx context.Context, epoch int) (bool, error) {
+	select {
+	case m.restoring <- struct{}{}:
+		<-m.restoring
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	return m.currentEpoch() != epoch, nil
 }
 
 // restore creates a group that is gone where nothing unsettled is skipped, and
@@ -71,7 +88,10 @@ func (m *member) restoreNow(ctx context.Context) error {
 		"start": start.String(), "held": len(held), "registered": len(restored.Mine),
 	})
 	m.reconcile(held, restored, sent)
-	return m.ackAgain(ctx, held, restored.Mine)
+	if err := m.ackAgain(ctx, held, restored.Mine); err != nil {
+		return err
+	}
+	return m.giveBackAgain(ctx, held, restored.Mine)
 }
 
 // ackAgain settles what was acked while it was registered in the new group: there,
@@ -88,6 +108,22 @@ func (m *member) ackAgain(ctx context.Context, held []*entry, registered []strin
 		return nil
 	}
 	_, err := askOnce(ctx, m, func(ctx context.Context) (int64, error) { return m.group.Ack(ctx, ids) })
+	return err
+}
+
+// giveBackAgain releases what was given back while it was registered in the new
+// group.
+func (m *member) giveBackAgain(ctx context.Context, held []*entry, registered []string) error {
+	mine := asSet(registered)
+	gone := slices.DeleteFunc(slices.Clone(held), func(e *entry) bool {
+		return !mine[e.id] || m.ledger.holds(e.ID) || m.ledger.isSettled(e)
+	})
+	if len(gone) == 0 {
+		return nil
+	}
+	_, err := askOnce(ctx, m, func(ctx context.Context) (int64, error) {
+		return m.group.Release(ctx, m.name(), m.ledger.handedOut(gone))
+	})
 	return err
 }
 

@@ -30,6 +30,7 @@ type groupSource struct {
 
 	// The reader's own.
 	started bool       // what was released before we came has been taken
+	yield   bool       // what was delayed has had its turn, and new entries are next
 	seek    xstream.ID // where the look through our pending entries goes on
 }
 
@@ -45,10 +46,11 @@ func (s *groupSource) claim(ctx context.Context, room int) (int, error) {
 		// What was released before we came is older than what is new.
 		s.started = !s.claimer.lookForReleased(ctx)
 	}
-	offer, c := s.claimer.next(room)
+	offer, c := s.claimer.next(room, !s.yield)
 	if offer == nil {
 		return 0, nil
 	}
+	s.yield = s.yield || c.From == xstream.Delayed
 	taken, err := s.take(ctx, c, uncounted)
 	if err != nil {
 		s.claimer.took(offer, len(offer.IDs)) // nobody knows what became of it
@@ -152,6 +154,10 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 		return err
 	}
 	epoch := s.member.currentEpoch()
+	if s.yield && s.claimer.offering() { // it is only for what is there
+		block = time.Millisecond
+	}
+	s.yield = false
 	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, Slack: s.appetite.slack, NoAck: s.noAck}
 	sent := time.Now()
 	entries, err := conn.ReadGroup(ctx, s.member.group, r)

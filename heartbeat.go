@@ -105,7 +105,7 @@ func (h *heartbeat) expire(ctx context.Context) error {
 		return err
 	}
 	for _, e := range late {
-		if d, _ := h.ledger.lose(e); d != nil { // it may have been handed out again meanwhile
+		if d := h.ledger.expire(e); d != nil { // it may have been handed out again meanwhile
 			d.ctx.end(ErrLeaseExpired)
 			h.passOn(d)
 		}
@@ -140,7 +140,7 @@ func unchanged(entries []*entry) []xstream.Count {
 }
 
 func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, counts []xstream.Count) error {
-	sent := time.Now()
+	epoch, sent := h.member.currentEpoch(), time.Now()
 	replies, err := ask(ctx, h.member, func(ctx context.Context) ([]int64, error) {
 		return h.member.group.Touch(ctx, h.member.name(), counts)
 	})
@@ -148,7 +148,7 @@ func (h *heartbeat) renewBatch(ctx context.Context, entries []*entry, counts []x
 		return err
 	}
 	if slices.Contains(replies, xstream.NotMine) {
-		if again, err := h.member.groupReplaced(ctx); again || err != nil {
+		if again, err := h.member.groupReplaced(ctx, epoch); again || err != nil {
 			return err // the next beat asks again
 		}
 	}

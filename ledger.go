@@ -260,6 +260,17 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	return e.delivery, true
 }
 
+// expire is lose for what was taken away from a handler.
+func (l *ledger) expire(e *entry) *delivery {
+	d, _ := l.lose(e)
+	if d != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		e.expired = true
+	}
+	return d
+}
+
 // verified notes that the server counts the hand-out to come.
 func (l *ledger) verified(e *entry, deliveries int64) {
 	l.mu.Lock()

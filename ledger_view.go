@@ -171,6 +171,13 @@ func (l *ledger) deliveriesInFlight() []*delivery {
 	return out
 }
 
+// isExpired reports whether an entry was taken away from its handler.
+func (l *ledger) isExpired(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.expired
+}
+
 // isCleared reports whether the last hand-out of an entry ended with a nack.
 func (l *ledger) isCleared(e *entry) bool {
 	l.mu.Lock()

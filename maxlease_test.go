@@ -2,6 +2,7 @@ package redisstream_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -166,7 +167,8 @@ func TestBackoffInPlaceIsNoLease(t *testing.T) {
 	config := leased(time.Second)
 	config.NackBackoff = func(int) time.Duration { return wait }
 	out := subscribe(t, newSubscriber(t, shared, config), topic)
-	other := subscribe(t, newSubscriber(t, shared, leased(0)), topic)
+	config.MaxLease = 0
+	other := subscribe(t, newSubscriber(t, shared, config), topic)
 	both := either(t, out, other)
 	msg := receive(t, both, 5*time.Second)
 	nacked := time.Now()
@@ -224,4 +226,17 @@ func TestQuickHandlersDoNotNoticeALease(t *testing.T) {
 	eventually(t, 20*time.Second, func() bool { return got.distinct() == total && pendingCount(t, shared, topic, "g") == 0 }, "all are acked")
 	got.requireOnce(t, 0, total)
 	require.Empty(t, l.shared.errors)
+}
+
+// The work is done, and nobody else has it.
+func TestHandlerMayAckAfterItsLease(t *testing.T) {
+	t.Parallel()
+	topic := newTopic(t)
+	publish(t, newPublisher(t, shared.Client(t)), topic, 1)
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MaxLease: time.Second}), topic)
+	msg := receive(t, out, healTime)
+	eventually(t, healTime, func() bool { return slices.Contains(consumers(t, shared, topic, "g"), "~released") }, "it was taken away")
+	require.True(t, msg.Ack())
+	eventually(t, healTime, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "it is settled")
+	requireNone(t, out, 2*time.Second)
 }

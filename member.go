@@ -156,13 +156,13 @@ func (m *member) stillOurs(ctx context.Context, e *entry) bool {
 func (m *member) claims(ctx context.Context, e *entry, count xstream.Count) bool {
 	t := trouble{log: m.log, doing: "verify an entry before it is handed out"}
 	for {
-		sent := time.Now()
+		epoch, sent := m.currentEpoch(), time.Now()
 		counts, err := ask(ctx, m, func(ctx context.Context) ([]int64, error) {
 			return m.group.Touch(ctx, m.name(), []xstream.Count{count})
 		})
 		if err == nil && counts[0] == xstream.NotMine {
 			var again bool
-			if again, err = m.groupReplaced(ctx); again && err == nil {
+			if again, err = m.groupReplaced(ctx, epoch); again && err == nil {
 				continue
 			}
 		}
@@ -254,20 +254,29 @@ func (m *member) release(ctx context.Context, entries []*entry) error {
 		return nil
 	}
 	counts := m.ledger.handedOut(entries)
-	command := func(ctx context.Context) (int64, error) { return m.group.Release(ctx, m.name(), counts) }
-	released, err := ask(ctx, m, command)
-	if err != nil {
-		return err
+	return m.giveBack(ctx, counts, func(ctx context.Context) (int64, error) {
+		return m.group.Release(ctx, m.name(), counts)
+	})
+}
+
+// giveBack runs a command that gives entries back, and again if they were not ours
+// because the group was another one.
+func (m *member) giveBack(ctx context.Context, entries []xstream.Count, command func(ctx context.Context) (int64, error)) error {
+	for {
+		epoch := m.currentEpoch()
+		n, err := ask(ctx, m, command)
+		if err != nil {
+			return err
+		}
+		doubt := m.groupReplaced
+		if int(n) == len(entries) {
+			m.unheld.gaveBack(entries)
+			doubt = m.restoredSince // it may have been registered as ours meanwhile
+		}
+		if again, err := doubt(ctx, epoch); err != nil || !again {
+			return err
+		}
 	}
-	if int(released) == len(entries) {
-		m.unheld.gaveBack(counts)
-		return nil
-	}
-	again, err := m.groupReplaced(ctx)
-	if again && err == nil {
-		_, err = ask(ctx, m, command)
-	}
-	return err
 }
 
 // delay gives an entry back to the group for after a time. It reports false when
@@ -291,21 +300,9 @@ func (m *member) delay(ctx, work context.Context, e *entry, d time.Duration) boo
 }
 
 func (m *member) tryDelay(ctx context.Context, e *entry, d time.Duration) error {
-	counts := []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}
-	command := func(ctx context.Context) (int64, error) { return m.group.Delay(ctx, m.name(), counts, d) }
-	delayed, err := ask(ctx, m, command)
-	if err != nil {
-		return err
-	}
-	if delayed == 1 {
-		m.unheld.gaveBack(m.ledger.counts([]*entry{e}))
-		return nil
-	}
-	again, err := m.groupReplaced(ctx)
-	if again && err == nil {
-		_, err = ask(ctx, m, command)
-	}
-	return err
+	return m.giveBack(ctx, m.ledger.counts([]*entry{e}), func(ctx context.Context) (int64, error) {
+		return m.group.Delay(ctx, m.name(), []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, d)
+	})
 }
 
 // releaseBuffer gives back what waits. What Redis did not confirm stays held.

@@ -114,7 +114,7 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 		return false
 	}
 	if m.member.ledger.size() > 0 { // in a group that we don't know, nothing of it would be released
-		if _, err := m.member.groupReplaced(ctx); err != nil {
+		if _, err := m.member.groupReplaced(ctx, m.member.currentEpoch()); err != nil {
 			return false
 		}
 	}

@@ -12,13 +12,15 @@ type NackPolicy uint8
 const (
 	// RedeliverInPlace keeps the message in its place: the subscription waits for
 	// NackBackoff and hands it out again before those behind it. A message that
-	// always fails holds up one of MaxInFlight slots.
+	// always fails holds up one of MaxInFlight slots. The wait ends with the
+	// subscription: the next one hands the message out at once.
 	RedeliverInPlace NackPolicy = iota
 
 	// ReturnToGroup gives the message back to the group, which hands it out again
-	// after NackBackoff, at most two seconds later than that, and to any member.
-	// The subscription goes on with the next message, so the order is given up.
-	// The wait is kept in Redis and goes on when the consumer ends.
+	// after NackBackoff, at most two seconds later than that, to any member with a
+	// free slot. The subscription goes on with the next message, so the order is
+	// given up. The wait is kept in Redis and goes on when the consumer ends. New
+	// messages get at least every second turn, however many come again.
 	ReturnToGroup
 )
 

@@ -46,13 +46,14 @@ func (d *dispatcher) acked(e *entry, sent *delivery) {
 	d.done(e)
 }
 
-// done settles an entry for the group.
+// done settles an entry for the group. What was taken away from a handler that had
+// it for too long is settled as well: the work is done, whoever has it now.
 func (d *dispatcher) done(e *entry) {
 	if d.acker == nil {
 		d.ledger.settle(e, forgotten)
 		return
 	}
-	if d.ledger.settle(e, acked) {
+	if d.ledger.settle(e, acked) || d.ledger.isExpired(e) {
 		d.acker.add(e)
 	}
 }

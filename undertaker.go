@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,13 @@ func newUndertaker(m *member, topic string, log logger) *undertaker {
 	return &undertaker{member: m, ledger: m.ledger, topic: topic, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
 }
 
+// maxReason bounds the reason of a letter, in bytes: it may have a stack trace.
+const maxReason = 4096
+
 func (u *undertaker) add(e *entry, why epitaph) {
+	if len(why.reason) > maxReason {
+		why.reason = strings.ToValidUTF8(why.reason[:maxReason], "") + "…"
+	}
 	u.mu.Lock()
 	u.queue = append(u.queue, corpse{entry: e, epitaph: why})
 	u.mu.Unlock()
@@ -112,7 +119,7 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	if u.ledger.isLost(c.entry) { // it may be ours again, and with a handler
 		return true
 	}
-	letter := u.letter(c)
+	letter, epoch := u.letter(c), u.member.currentEpoch()
 	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
 		return u.member.group.Bury(ctx, xstream.Burial{
 			Dead: u.member.dead, MaxLen: u.member.maxDead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter,
@@ -120,7 +127,7 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	})
 	if err == nil && !moved && !c.unanswered {
 		var again bool
-		if again, err = u.member.groupReplaced(ctx); again && err == nil {
+		if again, err = u.member.groupReplaced(ctx, epoch); again && err == nil {
 			return false
 		}
 	}

@@ -61,6 +61,13 @@ func (u *unheld) took(ids []string) {
 	}
 }
 
+// gave reports whether we have given back anything that a sweep may not have seen.
+func (u *unheld) gave() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.given)+len(u.givenBefore) > 0
+}
+
 // stale reports whether the last sweep was too long ago: the process was paused, or
 // cut off.
 func (u *unheld) stale() bool {

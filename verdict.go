@@ -15,7 +15,8 @@ import (
 // Without a group it is logged and skipped. With AtMostOnce every nack drops the
 // message, whatever is said.
 //
-// ctx is the message's context or one made from it. An ack overrules what was
+// ctx is the message's context or one made from it; with another one, only
+// RecordError heeds what is returned. An ack overrules what was
 // said, and so does the last one of several calls.
 func Reject(ctx context.Context, reason error) error {
 	return decide(ctx, verdict{fate: fateDead, reason: reason})
@@ -35,7 +36,8 @@ func RetryAfter(ctx context.Context, d time.Duration, reason error) error {
 
 // RecordError is a middleware for Watermill's router that remembers the error of
 // a handler, so that a dead letter tells it as its reason. Without it, a
-// subscriber sees only that a message was nacked.
+// subscriber sees only that a message was nacked. It also heeds what Reject, Drop and
+// RetryAfter say with a context that is not the message's, if the handler returns it.
 //
 // Add it first: it then sees the panics that Recoverer makes errors of, and what is
 // left when Retry has given up.
@@ -43,7 +45,11 @@ func RecordError(h message.HandlerFunc) message.HandlerFunc {
 	return func(msg *message.Message) ([]*message.Message, error) {
 		out, err := h(msg)
 		if o := originOf(msg.Context()); o != nil && err != nil {
-			o.verdict.CompareAndSwap(nil, &verdict{reason: err, said: err.Error()})
+			v := verdict{reason: err, said: err.Error()}
+			if said := (*VerdictError)(nil); errors.As(err, &said) { // with another context, such as a copy's
+				v = said.verdict
+			}
+			o.verdict.CompareAndSwap(nil, &v)
 		}
 		return out, err
 	}

@@ -10,8 +10,8 @@ import (
 var ErrUntaggable = errors.New("the name has a brace but no valid hash tag; write it without braces, or with one tag such as {orders}")
 
 // Prefix is what every key that belongs to a stream starts with. It contains
-// the whole name, so that two streams never share a key, and hashes to the
-// stream's slot, so that one script can touch both.
+// the whole name, so that two streams share no key, other than x and {x}, and hashes
+// to the stream's slot, so that one script can touch both.
 func Prefix(stream string) (string, error) {
 	if _, behind, ok := strings.Cut(stream, "{"); ok && strings.IndexByte(behind, '}') > 0 {
 		return stream, nil

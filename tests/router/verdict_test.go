@@ -130,3 +130,14 @@ func TestRouterHandlerMayDropOrComeBackLater(t *testing.T) {
 	require.GreaterOrEqual(t, time.Duration(again.Load()-first.Load()), wait)
 	require.Empty(t, w.letters())
 }
+
+// What a handler returns counts also if it has another context at hand.
+func TestRouterHeedsAVerdictOfAnotherContext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.publish("0")
+	w.route(redisstream.SubscriberConfig{}, func(msg *message.Message) error {
+		return redisstream.Reject(msg.Copy().Context(), errRefused)
+	}, redisstream.RecordError)
+	require.Equal(t, errRefused.Error(), w.awaitLetter().Reason)
+}
