@@ -40,7 +40,8 @@ func (s *story) limit(r *Report, h *handOut, n int64) {
 }
 
 // uncertain is how many hand-outs may be counted until a time that are not in the
-// history: of those who ended, or were silent, since the entry has been there.
+// history: of those who ended, or were silent, since the entry has been there. What
+// waits in a line comes out of it some time after the line is well again.
 func (s *story) uncertain(c *course, at int64) int64 {
 	begin, n := max(c.since(at), s.publishing[c.uuid].At), int64(0)
 	for _, sub := range s.subscriptions {
@@ -51,7 +52,7 @@ func (s *story) uncertain(c *course, at int64) int64 {
 			n++
 		}
 		for _, t := range sub.process.troubles {
-			if t.own && t.overlaps(max(begin, sub.since), at) && min(t.to, at)-t.from >= s.o.leaseMargin {
+			if t.own && t.overlaps(max(begin, sub.since)-s.o.slack, at) && min(t.to, at)-t.from >= s.o.leaseMargin {
 				n++
 			}
 		}
