@@ -225,6 +225,7 @@ func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
 		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease, passOn: d.passOn},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
+	p.heartbeat.released = func() { source.released.Store(true) }
 	source.claimer, d.postponed = p.claimer, p.claimer.postponed
 	d.member, d.acker, d.undertaker = m, p.acker, p.undertaker
 	sub.membership.pending = p

@@ -2,6 +2,7 @@ package redisstream_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -466,4 +467,28 @@ func TestBufferBehindAHungHandlerGoesToOneWhoNeverReceivedAnything(t *testing.T)
 	heirs.work(subscribe(t, newSubscriber(t, shared, config), topic), "heir", lasting(0))
 	eventually(t, 5*time.Second, func() bool { return heirs.distinct() == left-1 }, "the buffer is handed over")
 	require.True(t, held.Ack())
+}
+
+// Somebody who has just died looks alive, so what waits behind a slow handler is given
+// back. Nobody takes it.
+func TestOrderIsKeptWhenABufferIsGivenBackToNobody(t *testing.T) {
+	t.Parallel()
+	const n = 60
+	topic := newTopic(t)
+	publisher := newPublisher(t, shared.Client(t))
+	publish(t, publisher, topic, n)
+	shared.Do(t, "XGROUP", "CREATE", topic, "g", "0")
+	shared.Do(t, "XGROUP", "CREATECONSUMER", topic, "g", "dead")
+	out := subscribe(t, newSubscriber(t, shared, redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: 2 * time.Second}), topic)
+	for i := range 2 * n {
+		msg := receive(t, out, healTime)
+		require.Equal(t, strconv.Itoa(i%n), string(msg.Payload))
+		if i == n/2 {
+			eventually(t, healTime, func() bool {
+				return slices.Contains(consumers(t, shared, topic, "g"), "~released")
+			}, "what waits is given back")
+			publish(t, publisher, topic, n)
+		}
+		require.True(t, msg.Ack())
+	}
 }

@@ -28,6 +28,10 @@ type groupSource struct {
 	// read or claim whose reply was lost, or left by the one who had our name.
 	unseen atomic.Bool
 
+	// released says that we have given back what waited here, and that it comes before
+	// what is new, if nobody else has taken it until the caller has time again.
+	released atomic.Bool
+
 	// The reader's own.
 	started bool       // what was released before we came has been taken
 	yield   bool       // what was delayed has had its turn, and new entries are next
@@ -41,6 +45,9 @@ func (s *groupSource) claim(ctx context.Context, room int) (int, error) {
 	}
 	if n, err := s.recover(ctx, room); n > 0 || err != nil {
 		return n, err
+	}
+	if s.released.Swap(false) {
+		s.started = false
 	}
 	if !s.started && !s.claimer.offering() {
 		// What was released before we came is older than what is new.

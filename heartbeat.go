@@ -29,6 +29,7 @@ type heartbeat struct {
 	// maxLease is how long a handler may have a message; 0 = no limit.
 	maxLease time.Duration
 	passOn   func(*delivery) // lets another message have its last chance
+	released func()          // told when what waited was given back
 
 	// run's own.
 	alone      bool
@@ -178,7 +179,9 @@ func (h *heartbeat) unhoard(ctx context.Context) error {
 		return h.renew(ctx, counted, h.ledger.handedOut)
 	}
 	h.log.Debug("Released entries that a slow handler kept waiting", watermill.LogFields{"entries": len(waiting)})
-	return h.member.releaseBuffer(ctx)
+	err = h.member.releaseBuffer(ctx)
+	h.released()
+	return err
 }
 
 // isAlone reports whether no other consumer of the group is alive. The answer
