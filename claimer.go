@@ -17,8 +17,9 @@ const (
 	scanPage = 500
 )
 
-// claimer finds entries that somebody left: released ones, and those of
-// consumers that have been silent for MinIdle. It does not take them. The reader
+// claimer finds entries that somebody left: released ones, delayed ones when they
+// are due, and those of consumers that have been silent for MinIdle. It does not take
+// them. The reader
 // does, before it reads new ones and only as many as there is room for.
 //
 // Looking is cheap when there is nothing to find: one summary. Only then are the
@@ -288,7 +289,7 @@ func (c *claimer) lookForReleased(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	c.member.unheld.saw(free, nil)
+	c.member.unheld.released(free)
 	return c.offering()
 }
 
@@ -304,13 +305,15 @@ func (c *claimer) offerReleased(ctx context.Context) ([]xstream.Count, error) {
 
 // offerAnew makes an offer instead of former ones of the same consumer's entries.
 func (c *claimer) offerAnew(claim xstream.Claim, pending []xstream.Pending) {
-	c.mu.Lock()
-	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == claim.From })
-	c.mu.Unlock()
 	for _, p := range pending {
 		claim.IDs = append(claim.IDs, p.ID.String())
 	}
-	c.offer(claim)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == claim.From })
+	if len(claim.IDs) > 0 {
+		c.offers = append(c.offers, &claim)
+	}
 }
 
 // countsOf are pending entries with their delivery counts.

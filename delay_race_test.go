@@ -108,3 +108,58 @@ func TestAnswersFromBeforeARestoreAreDoubted(t *testing.T) {
 	require.NoError(t, m.tryDelay(t.Context(), e, time.Hour))
 	require.Equal(t, []xstream.Count{{ID: e.id, Deliveries: 1}}, m.unheld.list(), "it is remembered")
 }
+
+// The group is destroyed when the delay has been executed, and the entry is registered
+// as ours in the new one.
+func TestWhatIsGivenBackWhileTheGroupIsRestoredIsGivenBackAgain(t *testing.T) {
+	t.Parallel()
+	m, e, server := delaying(t)
+	m.ledger.leaving(e)
+	counts := m.ledger.counts([]*entry{e})
+	attempts := 0
+	require.NoError(t, m.giveBack(t.Context(), counts, func(ctx context.Context) (int64, error) {
+		n, err := m.group.Delay(ctx, "me", counts, time.Hour)
+		if attempts++; attempts == 1 {
+			server.Do(t, "XGROUP", "DESTROY", "orders", "g")
+			require.NoError(t, m.restore(ctx, m.currentEpoch()))
+		}
+		return n, err
+	}))
+	require.Equal(t, 2, attempts)
+	require.Equal(t, xstream.Delayed, ownerOf(t, m))
+}
+
+// It was forgotten here while it was registered there.
+func TestWhatIsForgottenWhileTheGroupIsRestoredIsReleased(t *testing.T) {
+	t.Parallel()
+	m, e, _ := delaying(t)
+	m.ledger.settle(e, forgotten)
+	require.NoError(t, m.giveBackAgain(t.Context(), []*entry{e}, []string{e.id}))
+	require.Equal(t, xstream.Released, ownerOf(t, m))
+}
+
+// Another member has restored the group and did not know what we had given back. No
+// answer to us would ever tell.
+func TestSweepRegistersWhatWasGivenBackInANewGroup(t *testing.T) {
+	t.Parallel()
+	m, e, server := delaying(t)
+	require.True(t, m.delay(t.Context(), t.Context(), e, time.Hour))
+	m.ledger.settle(e, forgotten)
+	server.Do(t, "XGROUP", "DESTROY", "orders", "g")
+	server.Do(t, "XGROUP", "CREATE", "orders", "g", "$")
+	server.Do(t, "SET", m.markKey, "another")
+	c := newClaimer(m, "orders", nil, m.log)
+	c.look = func() {}
+	m.unheld.saw(nil, nil) // the sweep before did not see it
+	require.NoError(t, c.sweep(t.Context()))
+	require.Equal(t, xstream.Released, ownerOf(t, m))
+}
+
+// ownerOf is who has the only pending entry.
+func ownerOf(t *testing.T, m *member) string {
+	t.Helper()
+	pending, err := m.group.Pending(t.Context(), xstream.PendingQuery{Count: 2})
+	require.NoError(t, err)
+	require.Len(t, pending, 1)
+	return pending[0].Consumer
+}

@@ -270,7 +270,7 @@ func (m *member) giveBack(ctx context.Context, entries []xstream.Count, command 
 		}
 		doubt := m.groupReplaced
 		if int(n) == len(entries) {
-			m.unheld.gaveBack(entries)
+			m.unheld.released(entries)
 			doubt = m.restoredSince // it may have been registered as ours meanwhile
 		}
 		if again, err := doubt(ctx, epoch); err != nil || !again {

@@ -16,8 +16,8 @@ type unheld struct {
 	at     time.Time       // of the last sweep
 	seen   []xstream.Count // in the last sweep
 	walked []xstream.Count // delayed ones, seen some sweeps ago
-	// given back by us since the last sweep, and since the one before: a sweep may
-	// have looked just before it was told.
+	// given back, mostly by us, since the last sweep, and since the one before: a sweep
+	// may have looked just before it was told.
 	given, givenBefore []xstream.Count
 	taken              map[string]bool // IDs that are ours now
 }
@@ -38,7 +38,8 @@ func (u *unheld) saw(seen, walked []xstream.Count) {
 	}
 }
 
-func (u *unheld) gaveBack(entries []xstream.Count) {
+// released adds entries to what is known.
+func (u *unheld) released(entries []xstream.Count) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, c := range entries {

@@ -30,7 +30,7 @@ func TestTakenEntriesAreNoLongerUnheld(t *testing.T) {
 
 	u.saw(unheldCounts("2-1"), unheldCounts("5-1", "6-1"))
 	require.Equal(t, unheldCounts("2-1", "5-1"), u.list(), "a sweep knows better, a former one does not")
-	u.gaveBack(unheldCounts("6-1"))
+	u.released(unheldCounts("6-1"))
 	require.Equal(t, unheldCounts("2-1", "5-1", "6-1", "6-1"), u.list())
 }
 
@@ -38,7 +38,7 @@ func TestTakenEntriesAreNoLongerUnheld(t *testing.T) {
 func TestWhatIsGivenBackIsUnheldUntilASweepHasSeenIt(t *testing.T) {
 	t.Parallel()
 	var u unheld
-	u.gaveBack(unheldCounts("1-1"))
+	u.released(unheldCounts("1-1"))
 	u.saw(nil, nil)
 	require.Equal(t, unheldCounts("1-1"), u.list())
 	u.saw(nil, nil)
@@ -55,4 +55,13 @@ func TestUnheldIsStaleAfterAPause(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		require.True(t, u.stale())
 	})
+}
+
+// The look before a read sees what is released and nothing else.
+func TestWhatIsReleasedDoesNotReplaceWhatASweepSaw(t *testing.T) {
+	t.Parallel()
+	var u unheld
+	u.saw(unheldCounts("1-1"), unheldCounts("2-1"))
+	u.released(unheldCounts("3-1"))
+	require.Equal(t, unheldCounts("1-1", "2-1", "3-1"), u.list())
 }
