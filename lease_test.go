@@ -323,23 +323,27 @@ func TestUnconfirmedAcksAreRenewed(t *testing.T) {
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, server, "orders", "g") == 0 }, "it is acked")
 }
 
+// busyMember is a member that has n messages in hand, and four that have none; one of
+// those would look before the first has renewed.
+func busyMember(t *testing.T, server *redistest.Server, n int) (msgs []*message.Message, all <-chan *message.Message) {
+	t.Helper()
+	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, MaxInFlight: n}
+	members := []<-chan *message.Message{subscribe(t, newSubscriber(t, server, config), "orders")}
+	publish(t, newPublisher(t, server.Client(t)), "orders", n)
+	for range n {
+		msgs = append(msgs, receive(t, members[0], 5*time.Second))
+	}
+	for range 4 {
+		members = append(members, subscribe(t, newSubscriber(t, server, config), "orders"))
+	}
+	return msgs, either(t, members...)
+}
+
 // While writes are paused, as for a failover, nobody can renew, and reads work.
 func TestNobodyIsRobbedAfterWritesWerePaused(t *testing.T) {
 	t.Parallel()
-	const n = 20
 	server := redistest.Start(t)
-	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, MaxInFlight: n}
-	first := subscribe(t, newSubscriber(t, server, config), "orders")
-	publish(t, newPublisher(t, server.Client(t)), "orders", n)
-	var msgs []*message.Message
-	for range n {
-		msgs = append(msgs, receive(t, first, 5*time.Second))
-	}
-	others := []<-chan *message.Message{first}
-	for range 4 {
-		others = append(others, subscribe(t, newSubscriber(t, server, config), "orders"))
-	}
-	all := either(t, others...)
+	msgs, all := busyMember(t, server, 20)
 	requireNone(t, all, 2*time.Second) // long enough to be well
 	for range 3 {
 		server.Do(t, "CLIENT", "PAUSE", "1900", "WRITE")
@@ -353,20 +357,8 @@ func TestNobodyIsRobbedAfterWritesWerePaused(t *testing.T) {
 // Without the right to renew, everything looks abandoned, as after an outage.
 func TestNobodyIsRobbedAfterRightsWereMissing(t *testing.T) {
 	t.Parallel()
-	const n = 20
 	server := redistest.Start(t)
-	config := redisstream.SubscriberConfig{ConsumerGroup: "g", MinIdle: time.Second, MaxInFlight: n}
-	first := subscribe(t, newSubscriber(t, server, config), "orders")
-	publish(t, newPublisher(t, server.Client(t)), "orders", n)
-	var msgs []*message.Message
-	for range n {
-		msgs = append(msgs, receive(t, first, 5*time.Second))
-	}
-	others := []<-chan *message.Message{first}
-	for range 4 { // one of them would look before the first has renewed
-		others = append(others, subscribe(t, newSubscriber(t, server, config), "orders"))
-	}
-	all := either(t, others...)
+	msgs, all := busyMember(t, server, 20)
 	for _, right := range []string{"xpending", "xclaim", "evalsha"} {
 		server.Do(t, "ACL", "SETUSER", "default", "-"+right)
 		requireNone(t, all, 2*time.Second)

@@ -82,22 +82,3 @@ func (g Group) Requeue(ctx context.Context, r Requeue) (bool, error) {
 	}
 	return n == 1, err
 }
-
-// Range lists up to count entries from an ID on.
-func (s Stream) Range(ctx context.Context, from ID, count int) ([]Entry, error) {
-	reply, err := s.read(ctx, "XRANGE", "", from.String(), "+", "COUNT", strconv.Itoa(max(count, 1))).ToMessage()
-	if err != nil {
-		return nil, ignoreNil(err)
-	}
-	return parseEntries(nil, &reply)
-}
-
-// Delete deletes entries. It returns how many there were.
-func (s Stream) Delete(ctx context.Context, ids []string) (int64, error) {
-	return s.Client.Do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build()).AsInt64()
-}
-
-// Len is how many entries the stream has.
-func (s Stream) Len(ctx context.Context) (int64, error) {
-	return s.read(ctx, "XLEN", "").AsInt64()
-}

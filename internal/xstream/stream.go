@@ -3,6 +3,7 @@ package xstream
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/redis/rueidis"
 )
@@ -37,6 +38,25 @@ func (s Stream) LastID(ctx context.Context) (last ID, exists bool, err error) {
 	}
 	last, err = ParseID(id)
 	return last, true, err
+}
+
+// Range lists up to count entries from an ID on.
+func (s Stream) Range(ctx context.Context, from ID, count int) ([]Entry, error) {
+	reply, err := s.read(ctx, "XRANGE", "", from.String(), "+", "COUNT", strconv.Itoa(max(count, 1))).ToMessage()
+	if err != nil {
+		return nil, ignoreNil(err)
+	}
+	return parseEntries(nil, &reply)
+}
+
+// Delete deletes entries. It returns how many there were.
+func (s Stream) Delete(ctx context.Context, ids []string) (int64, error) {
+	return s.Client.Do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build()).AsInt64()
+}
+
+// Len is how many entries the stream has.
+func (s Stream) Len(ctx context.Context) (int64, error) {
+	return s.read(ctx, "XLEN", "").AsInt64()
 }
 
 // read sends a command that only reads, with the key behind its first words, in

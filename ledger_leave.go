@@ -1,0 +1,117 @@
+package redisstream
+
+import (
+	"slices"
+)
+
+// How entries leave the ledger.
+
+// settle ends a hand-out. What the server has to confirm stays held.
+func (l *ledger) settle(e *entry, s state) (held bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	l.stuck = false
+	l.pace.consumed()
+	e.delivery = nil
+	wake(l.filled)
+	l.offerRoom()
+	if e.state == lost {
+		delete(l.orphans, e)
+		return false
+	}
+	e.state = s
+	switch s {
+	case acked:
+		l.unconfirmed++
+	case condemned:
+		l.doomed++
+	case forgotten:
+		l.drop(e)
+	default:
+	}
+	return true
+}
+
+// failed notes that a hand-out has ended without an ack. The entry keeps its slot,
+// and is with no handler until it is offered again.
+func (l *ledger) failed(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.delivery, e.cleared = nil, true
+	delete(l.orphans, e)
+}
+
+// leaving notes that an entry goes back to the group, and may come again before
+// we know that it has gone. It keeps its slot until it is settled.
+func (l *ledger) leaving(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.state != lost {
+		e.state = returning
+	}
+}
+
+// drop ends the holding of an entry, unless it is held anew. The lock is held.
+func (l *ledger) drop(e *entry) {
+	if l.held[e.ID] == e {
+		delete(l.held, e.ID)
+	}
+}
+
+// forget removes what the server has confirmed.
+func (l *ledger) forget(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		l.confirmed(e.state)
+		e.settled = e.settled || e.state == acked || e.state == condemned
+		e.state = forgotten
+		l.drop(e)
+	}
+	wake(l.filled)
+	l.offerRoom()
+}
+
+// confirmed notes that the server knows what became of an entry. The lock is held.
+func (l *ledger) confirmed(s state) {
+	switch s {
+	case acked:
+		l.unconfirmed--
+	case condemned:
+		l.doomed--
+	default:
+	}
+}
+
+// lose notes that the server says the entry is not ours. If it is in flight, it
+// keeps its slot until the caller settles it. It reports false for an entry that
+// was settled or lost before.
+func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held[e.ID] != e || e.state == acked {
+		return nil, false
+	}
+	delete(l.held, e.ID)
+	l.confirmed(e.state)
+	wake(l.filled)
+	e.state = lost
+	if e.delivery != nil {
+		l.orphans[e] = true
+	}
+	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
+	l.offerRoom()
+	return e.delivery, true
+}
+
+// expire is lose for what was taken away from a handler.
+func (l *ledger) expire(e *entry) *delivery {
+	d, _ := l.lose(e)
+	if d != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		e.expired = true
+	}
+	return d
+}
