@@ -10,6 +10,9 @@ SHELL := bash
 # How often `make suite` runs, and how long `make fuzz` runs each target.
 COUNT ?= 10
 FUZZTIME ?= 30s
+# How often `make benchcmp` and `make benchbase` run each benchmark.
+BENCHCOUNT ?= 6
+BASELINE := testdata/bench/baseline.txt
 # How long `make chaos` begins new rounds.
 CHAOS_DURATION ?= 30m
 
@@ -37,12 +40,17 @@ help: ## List the targets
 server: ## Find redis-server, or install it (Debian, Ubuntu) or say how
 	@scripts/ensure-redis.sh
 
+.PHONY: nats
+nats: ## Find nats-server, or install it (Debian, Ubuntu) or say how
+	@scripts/ensure-nats.sh
+
 .PHONY: test
-test: server examples ## Run all tests, with the race detector
+test: server nats examples ## Run all tests, with the race detector
 	$(if $(RACE),,@echo "no cgo: testing without the race detector" >&2)
 	go test -run 'Allocs$$' .
 	cd tests/incumbent && go test $(RACE) -timeout 10m ./...
 	cd tests/router && go test $(RACE) -timeout 10m ./...
+	cd benchmarks && go test $(RACE) -timeout 10m ./...
 	go test -run TestReconnect -timeout 5m ./tests/universal
 	go test $(RACE) $(PARALLEL) -timeout 25m ./...
 
@@ -75,8 +83,20 @@ fuzz: ## Run each fuzz target for FUZZTIME (FUZZTIME=30s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: server ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem .
+bench: server nats ## Compare with other libraries, and write the table in README.md
+	cd benchmarks && go run . -write ../README.md
+
+.PHONY: microbench
+microbench: server ## Run the micro-benchmarks
+	@scripts/microbench.sh
+
+.PHONY: benchcmp
+benchcmp: server ## Run them BENCHCOUNT times (BENCHCOUNT=6); fail if they allocate more than the baseline
+	@scripts/benchcmp.sh $(BENCHCOUNT) $(BASELINE)
+
+.PHONY: benchbase
+benchbase: server ## Make what they do now the baseline
+	@measured=$$(scripts/microbench.sh -count $(BENCHCOUNT)); echo "$$measured" >$(BASELINE)
 
 .PHONY: cover
 cover: server ## Write cover.out and print the coverage of the library

@@ -1,0 +1,56 @@
+// Package bench runs contestants against each other, one after the other and round by round, and
+// tells what the rounds have in common. On a machine that others use too, the time of a round
+// says little, and the ratio of two that ran side by side says a lot.
+package bench
+
+import (
+	"context"
+	"time"
+)
+
+// Ours is the name of the contestant that the others are compared with.
+const Ours = "ours"
+
+// A Case is one thing that all of its contestants do.
+type Case struct {
+	Name        string
+	Messages    int           // of each contestant and round, at scale 1
+	Rounds      int           // at most; 0 is no limit
+	Timeout     time.Duration // of each contestant in each round; 0 is a minute
+	Metrics     []Metric
+	Contestants []Contestant
+}
+
+// A Contestant does what a case asks for, in its own way.
+type Contestant struct {
+	Name string
+	// Share divides the messages of a contestant that is so slow that it would take up most of
+	// the run. 0 is 1. What is reported is per message.
+	Share int
+	// Run returns one value for each metric of the case. What it needs before and after is its own
+	// and not part of the values.
+	Run func(ctx context.Context, f *Fixture) ([]float64, error)
+}
+
+// A Metric is something that costs: less is better.
+type Metric struct {
+	Name string // "" if the case has only one
+	Unit string
+	// Rate says that the value is in microseconds per message, so that there is a rate.
+	Rate    bool
+	Targets []Target
+	Limits  []Limit
+}
+
+// A Target is how many times the cost of ours the best of others must have at least. Without
+// others, it is how much ours may cost at most.
+type Target struct {
+	Others []string
+	Value  float64
+}
+
+// messages is how many a contestant gets.
+func (c Case) messages(contestant Contestant, scale float64) int {
+	const fewest = 100
+	return max(fewest, int(float64(c.Messages)*scale)/max(contestant.Share, 1))
+}

@@ -1,0 +1,88 @@
+package bench
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/benchmarks/internal/servers"
+)
+
+const (
+	// variantTimeout bounds one contestant in one round.
+	variantTimeout = time.Minute
+	// hangTimeout is how much longer one may take that does not heed its context.
+	hangTimeout = 20 * time.Second
+)
+
+var errHangs = errors.New("it does not end")
+
+// Runner runs cases. One that has returned an error must not be used again.
+type Runner struct {
+	Servers *servers.Servers
+	Rounds  int
+	Scale   float64
+	topics  int
+}
+
+// Run runs all rounds of a case.
+func (r *Runner) Run(ctx context.Context, c Case) (Outcome, error) {
+	outcome := Outcome{Case: c, Values: make(map[string][][]float64, len(c.Contestants))}
+	rounds := r.Rounds
+	if c.Rounds > 0 {
+		rounds = min(rounds, c.Rounds)
+	}
+	for round := range rounds {
+		for i := range c.Contestants {
+			contestant := c.Contestants[(i+round)%len(c.Contestants)]
+			values, notes, err := r.variant(ctx, c, contestant)
+			if err != nil {
+				return Outcome{}, fmt.Errorf("%s: %s: %w", c.Name, contestant.Name, err)
+			}
+			outcome.Values[contestant.Name] = append(outcome.Values[contestant.Name], values)
+			for _, note := range notes {
+				outcome.Notes = append(outcome.Notes, contestant.Name+": "+note)
+			}
+		}
+	}
+	return outcome, nil
+}
+
+// variant runs one contestant once. A contestant that hangs must not hold up the program, so it
+// has a goroutine that is left behind then.
+func (r *Runner) variant(ctx context.Context, c Case, contestant Contestant) ([]float64, []string, error) {
+	timeout := cmp.Or(c.Timeout, variantTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if err := r.Servers.Reset(ctx); err != nil {
+		return nil, nil, err
+	}
+	runtime.GC()
+	r.topics++
+	topic := fmt.Sprintf("topic-%d", r.topics)
+	fixture := &Fixture{
+		Servers: r.Servers, Topic: topic, Output: topic + "-out", Group: "group",
+		Messages: c.messages(contestant, r.Scale), Scale: r.Scale,
+	}
+	var values []float64
+	ended := make(chan error, 1) // for the one that comes too late
+	go func() {
+		var err error
+		values, err = contestant.Run(ctx, fixture)
+		ended <- err
+	}()
+	hang := time.NewTimer(timeout + hangTimeout)
+	defer hang.Stop()
+	select {
+	case <-hang.C:
+		return nil, nil, errHangs
+	case err := <-ended:
+		if err == nil && len(values) != len(c.Metrics) {
+			err = fmt.Errorf("%d values for %d metrics", len(values), len(c.Metrics))
+		}
+		return values, fixture.notes, err
+	}
+}

@@ -1,0 +1,13 @@
+package contestant
+
+import "github.com/redis/rueidis"
+
+// Small is Recommended with connections that hold a tenth of the memory, for processes of many
+// subscriptions.
+func Small(addr string) rueidis.ClientOption {
+	option := Recommended(addr)
+	option.RingScaleEachConn = 8
+	option.ReadBufferEachConn = 64 << 10
+	option.WriteBufferEachConn = 8 << 10
+	return option
+}

@@ -1,0 +1,59 @@
+package redisstream
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// BenchmarkDispatch takes entries through ledger and dispatcher to a caller that
+// acks at once, without a group and without a server. They come in batches of a
+// read, and have no fields; what the unmarshaler does has a benchmark of its own.
+func BenchmarkDispatch(b *testing.B) {
+	for _, inFlight := range []int{1, 64} {
+		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
+			config := SubscriberConfig{MaxInFlight: inFlight, Unmarshaler: bare{}}
+			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
+			sub := s.newSubscription(b.Context(), "topic")
+			sub.dispatcher.log = sub.log
+			ctx, cancel := context.WithCancel(b.Context())
+			var handing sync.WaitGroup
+			handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+			b.ReportAllocs()
+			for taken := uint64(0); b.Loop(); taken++ {
+				if taken%maxPrefetch == 0 {
+					sub.ledger.admit(readOf(maxPrefetch, taken), read())
+				}
+				if !(<-sub.out).Ack() {
+					b.Fatal("not acked")
+				}
+			}
+			cancel()
+			handing.Wait()
+			require.Less(b, sub.ledger.size(), maxPrefetch, "what was acked is gone")
+		})
+	}
+}
+
+// readOf are the next n entries after a time.
+func readOf(n int, after uint64) []xstream.Entry {
+	entries := make([]xstream.Entry, n)
+	for i := range entries {
+		after++
+		entries[i] = xstream.Entry{ID: xstream.ID{Ms: after, Seq: 1}, Deliveries: 1}
+	}
+	return entries
+}
+
+// bare makes a message of anything.
+type bare struct{}
+
+func (bare) Unmarshal(entry Entry) (*message.Message, error) {
+	return message.NewMessage(entry.ID, nil), nil
+}
