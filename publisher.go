@@ -13,6 +13,9 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
+// usualFields is how many fields the entries of DefaultMarshaler have.
+const usualFields = 3
+
 // Publisher publishes messages to Redis Streams. It is safe for concurrent use,
 // and calls of several goroutines share round trips.
 type Publisher struct {
@@ -48,7 +51,12 @@ func NewPublisher(config PublisherConfig, adapter watermill.LoggerAdapter) (*Pub
 // A message whose context has ended is not sent, and neither are the others of
 // its call. Once it is sent, the context no longer counts: Publish waits for the
 // answer, which takes at most about the time-outs of the client (10 to 12
-// seconds by default) when Redis is frozen. It does not try again by itself.
+// seconds by default; 17, behind calls of others) when Redis is frozen. It does
+// not try again by itself.
+//
+// Single messages that many goroutines publish to a topic at once go together. To a
+// hook of the client, such as one for traces, they are one call, with the values of
+// one of their contexts.
 //
 // Payloads are sent without a copy. They must not change until Publish has
 // returned, and are not looked at afterwards.
@@ -64,14 +72,25 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	if len(messages) == 0 {
 		return nil
 	}
-	entries, err := p.entries(topic, messages)
+	maxLen, err := p.maxLen(topic)
 	if err != nil {
 		return newPublishError(topic, messages, err)
 	}
 	// From here on nothing but an answer ends the call: rueidis may write a
 	// command late, and reads the payload then.
 	ctx := context.WithoutCancel(messages[0].Context())
-	return p.report(topic, messages, p.adder.Add(ctx, topic, entries))
+	if len(messages) == 1 {
+		e, err := p.entry(topic, messages[0], maxLen, make([]string, 0, 2*usualFields))
+		if err != nil {
+			return newPublishError(topic, messages, err)
+		}
+		return p.report(topic, messages, p.adder.AddOne(ctx, topic, &e))
+	}
+	entries, err := p.entries(topic, messages, maxLen)
+	if err != nil {
+		return newPublishError(topic, messages, err)
+	}
+	return p.report(topic, messages, p.adder.Add(ctx, topic, entries)...)
 }
 
 // Close waits for the calls of Publish in progress. Later ones return
@@ -83,36 +102,54 @@ func (p *Publisher) Close() error {
 	return nil
 }
 
-// entries checks and marshals all messages before any is sent.
-func (p *Publisher) entries(topic string, messages []*message.Message) ([]xstream.Addition, error) {
-	var maxLen int64
-	if p.config.MaxLen != nil {
-		if maxLen = p.config.MaxLen(topic); maxLen < 0 {
-			return nil, &ConfigError{"PublisherConfig.MaxLen", maxLen, "must return 0, for no limit, or more"}
-		}
+func (p *Publisher) maxLen(topic string) (int64, error) {
+	if p.config.MaxLen == nil {
+		return 0, nil
 	}
+	maxLen := p.config.MaxLen(topic)
+	if maxLen < 0 {
+		return 0, &ConfigError{"PublisherConfig.MaxLen", maxLen, "must return 0, for no limit, or more"}
+	}
+	return maxLen, nil
+}
+
+// entries checks and marshals all messages before any is sent.
+func (p *Publisher) entries(topic string, messages []*message.Message, maxLen int64) ([]xstream.Addition, error) {
 	entries := make([]xstream.Addition, len(messages))
+	room := make([]string, 0, 2*usualFields*len(messages)) // one allocation for all, nearly always
 	for i, msg := range messages {
-		if err := msg.Context().Err(); err != nil {
-			return nil, fmt.Errorf("message %s: %w", msg.UUID, err)
-		}
-		fields, err := p.config.Marshaler.Marshal(topic, msg)
+		e, err := p.entry(topic, msg, maxLen, room)
 		if err != nil {
-			return nil, fmt.Errorf("marshal message %s: %w", msg.UUID, err)
+			return nil, err
 		}
-		if len(fields) == 0 {
-			return nil, fmt.Errorf("marshal message %s: no fields, and an entry needs one", msg.UUID)
-		}
-		entries[i] = xstream.Addition{MaxLen: maxLen, Fields: flatten(fields)}
-		if p.config.EntryID != nil {
-			id := p.config.EntryID(topic, msg)
-			if !validEntryID(id) {
-				return nil, &ConfigError{"PublisherConfig.EntryID", id, `must return "<milliseconds>-<sequence>", "<milliseconds>-*" or ""`}
-			}
-			entries[i].ID = id
-		}
+		entries[i], room = e, e.Fields[len(e.Fields):]
 	}
 	return entries, nil
+}
+
+// entry checks and marshals a message. Its fields are in room, if there is enough.
+func (p *Publisher) entry(topic string, msg *message.Message, maxLen int64, room []string) (xstream.Addition, error) {
+	e := xstream.Addition{MaxLen: maxLen, Fields: room}
+	if err := msg.Context().Err(); err != nil {
+		return e, fmt.Errorf("message %s: %w", msg.UUID, err)
+	}
+	fields, err := p.config.Marshaler.Marshal(topic, msg)
+	if err != nil {
+		return e, fmt.Errorf("marshal message %s: %w", msg.UUID, err)
+	}
+	if len(fields) == 0 {
+		return e, fmt.Errorf("marshal message %s: no fields, and an entry needs one", msg.UUID)
+	}
+	for _, f := range fields {
+		e.Fields = append(e.Fields, f.Name, f.Value)
+	}
+	if p.config.EntryID != nil {
+		e.ID = p.config.EntryID(topic, msg)
+		if !validEntryID(e.ID) {
+			return e, &ConfigError{"PublisherConfig.EntryID", e.ID, `must return "<milliseconds>-<sequence>", "<milliseconds>-*" or ""`}
+		}
+	}
+	return e, nil
 }
 
 func validEntryID(id string) bool {
@@ -123,16 +160,8 @@ func validEntryID(id string) bool {
 	return err == nil && (strings.HasSuffix(id, "-*") || !parsed.IsZero())
 }
 
-func flatten(fields []Field) []string {
-	flat := make([]string, 0, 2*len(fields))
-	for _, f := range fields {
-		flat = append(flat, f.Name, f.Value)
-	}
-	return flat
-}
-
 // report turns Redis' answers into receipts and an error.
-func (p *Publisher) report(topic string, messages []*message.Message, added []xstream.Added) error {
+func (p *Publisher) report(topic string, messages []*message.Message, added ...xstream.Added) error {
 	failed := slices.IndexFunc(added, func(a xstream.Added) bool { return a.Err != nil })
 	for i, a := range added {
 		if a.Err == nil {

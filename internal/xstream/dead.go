@@ -42,7 +42,7 @@ func (g Group) buryLarge(ctx context.Context, b Burial) (bool, error) {
 	replies := g.Client.DoMulti(ctx,
 		g.Client.B().Multi().Build(),
 		g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ackNothing).Build(), // fails as the ack would, and with it the transaction
-		a.command(b.Dead, Addition{MaxLen: b.MaxLen, Fields: b.Fields}),
+		a.command([]string{b.Dead}, nil, &Addition{MaxLen: b.MaxLen, Fields: b.Fields}),
 		g.Client.B().Eval().Script(ackBuried).Numkeys(2).Key(g.Key, b.Dead).Arg(g.Name, b.ID).Build(),
 		g.Client.B().Exec().Build(),
 	)

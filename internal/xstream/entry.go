@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/redis/rueidis"
 )
@@ -10,11 +11,26 @@ import (
 // nothing else refers to: they stay valid for as long as somebody holds them.
 type Entry struct {
 	ID     ID
+	text   string                 // the ID as the server wrote it
 	values []rueidis.RedisMessage // name, value, name, value…
 	// Deliveries is what the server counts when the entry was taken over; 1
 	// for an entry that was just read.
 	Deliveries int64
 }
+
+// IDText is the ID as Redis writes it.
+func (e *Entry) IDText() string {
+	if e.text == "" {
+		return e.ID.String()
+	}
+	return e.text
+}
+
+// Drop lets go of the fields.
+func (e *Entry) Drop() { e.values = nil }
+
+// Refill takes over the fields of the same entry, read again.
+func (e *Entry) Refill(same Entry) { e.values = same.values }
 
 // Len is the number of fields.
 func (e *Entry) Len() int { return len(e.values) / 2 }
@@ -75,6 +91,7 @@ func parseEntries(entries []Entry, list *rueidis.RedisMessage) ([]Entry, error) 
 	if err != nil {
 		return entries, err
 	}
+	entries = slices.Grow(entries, len(items))
 	for i := range items {
 		parts, err := items[i].ToArray()
 		if err != nil {
@@ -94,11 +111,11 @@ func parseEntries(entries []Entry, list *rueidis.RedisMessage) ([]Entry, error) 
 
 func parseEntry(id, fields *rueidis.RedisMessage, deliveries int64) (Entry, error) {
 	entry := Entry{Deliveries: deliveries}
-	raw, err := id.ToString()
-	if err != nil {
+	var err error
+	if entry.text, err = id.ToString(); err != nil {
 		return entry, err
 	}
-	if entry.ID, err = ParseID(raw); err != nil {
+	if entry.ID, err = ParseID(entry.text); err != nil {
 		return entry, err
 	}
 	entry.values, err = fields.ToArray()

@@ -49,6 +49,19 @@ func (s Stream) Range(ctx context.Context, from ID, count int) ([]Entry, error) 
 	return parseEntries(nil, &reply)
 }
 
+// Find reads an entry. It reports false if there is none with that ID.
+func (s Stream) Find(ctx context.Context, id ID) (Entry, bool, error) {
+	reply, err := s.read(ctx, "XRANGE", "", id.String(), id.String()).ToMessage()
+	if err != nil {
+		return Entry{}, false, ignoreNil(err)
+	}
+	found, err := parseEntries(nil, &reply)
+	if err != nil || len(found) == 0 {
+		return Entry{}, false, err
+	}
+	return found[0], true, nil
+}
+
 // Delete deletes entries. It returns how many there were.
 func (s Stream) Delete(ctx context.Context, ids []string) (int64, error) {
 	return s.Client.Do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build()).AsInt64()

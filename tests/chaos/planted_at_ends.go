@@ -13,8 +13,8 @@ func plantedAtEnds() []plantedBug {
 		{
 			name: "publishes again what may be there",
 			edits: []edit{{
-				"publisher.go", "	return p.report(topic, messages, p.adder.Add(ctx, topic, entries))\n",
-				"	added := p.adder.Add(ctx, topic, entries)\n	if added[0].Err != nil {\n		added = p.adder.Add(ctx, topic, entries)\n	}\n	return p.report(topic, messages, added)\n",
+				"publisher.go", "	return p.report(topic, messages, p.adder.Add(ctx, topic, entries)...)\n",
+				"	added := p.adder.Add(ctx, topic, entries)\n	if added[0].Err != nil {\n		added = p.adder.Add(ctx, topic, entries)\n	}\n	return p.report(topic, messages, added...)\n",
 			}},
 			rules:  []string{"publish outcome"},
 			faults: []string{"pause server for long"},

@@ -134,7 +134,7 @@ func plantedInGroups() []plantedBug {
 		},
 		{
 			name:   "trusts its buffer after a pause",
-			edits:  []edit{{"ledger_view.go", "return !e.counted || e.confirmed.Before(since)", "return !e.counted"}},
+			edits:  []edit{{"ledger_view.go", "return !e.counted || time.Since(e.confirmed) > age", "return !e.counted"}},
 			rules:  []string{"exclusive", "twice"},
 			faults: []string{"pause consumer"},
 			plan:   behind,
