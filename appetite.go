@@ -36,7 +36,7 @@ func (a *appetite) unanswered(asked int) {
 // answered notes that a reply came.
 func (a *appetite) answered() {
 	a.slack /= 4
-	if a.most *= 2; a.most > maxPrefetch {
+	if a.most *= 2; a.most > maxRead {
 		a.most = 0
 	}
 }

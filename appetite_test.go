@@ -21,7 +21,7 @@ func TestAppetite(t *testing.T) {
 	}
 	require.Equal(t, maxSlack, a.slack)
 	require.Equal(t, 1, a.bound(1000))
-	for want := 2; want <= maxPrefetch; want *= 2 {
+	for want := 2; want <= maxRead; want *= 2 {
 		a.answered()
 		require.Equal(t, want, a.bound(1000))
 	}

@@ -136,7 +136,7 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	// What a read brings is ours since it was sent, at the latest; a read that
 	// blocked for longer than that is worth would have to be verified.
-	sub.reader.block = min(blockTime, s.config.MinIdle/4)
+	sub.reader.block = min(groupBlockTime, s.config.MinIdle/4)
 	membership.janitor = &janitor{member: m, timeout: s.config.ConsumerTimeout, log: sub.log}
 	sub.membership = membership
 	if !s.config.AtMostOnce {
@@ -167,6 +167,9 @@ func (s *Subscriber) enter(ctx context.Context, m *member) error {
 	}
 	if !s.config.AtMostOnce {
 		if err := m.group.Probe(ctx, m.prefix); err != nil {
+			return err
+		}
+		if _, _, err := m.group.Find(ctx, xstream.ID{Seq: 1}); err != nil { // as a large message that failed is read again
 			return err
 		}
 	}

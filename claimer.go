@@ -46,7 +46,9 @@ type claimer struct {
 	cursors   map[string]xstream.ID // where the look at a silent consumer goes on
 	nextLook  time.Time             // when to look at the consumers again
 	scanFrom  xstream.ID
+	scanned   bool // at least a page
 	nextScan  time.Time
+	highest   xstream.ID      // of what was pending
 	silent    []xstream.Count // what was seen of silent consumers
 	surplus   int             // sweeps in a row that saw more entries of ours than we hold
 	empty     int             // sweeps in a row with nothing pending
@@ -97,6 +99,9 @@ func (c *claimer) run(ctx context.Context) {
 // hand waits until the offers are taken, or the next sweep is due. A reader that is
 // blocked does not know of them.
 func (c *claimer) hand(ctx context.Context) {
+	if !c.offering() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, sweepMost)
 	defer cancel()
 	ticker := time.NewTicker(interruptEvery)
@@ -124,7 +129,7 @@ func (c *claimer) interval() time.Duration {
 	most := min(sweepMost, c.member.minIdle/4)
 	d := jitter(most)
 	if c.empty >= 3 {
-		d = most
+		d = untilTick(most)
 	}
 	if due := c.nextDue(); !due.IsZero() {
 		d = min(d, time.Until(due))
@@ -161,6 +166,7 @@ func (c *claimer) sweep(ctx context.Context) error {
 		return nil
 	}
 	c.empty = 0
+	c.highest, _ = xstream.ParseID(sum.Highest)
 	own, released, delayed := sum.ByConsumer[c.member.name()], sum.ByConsumer[xstream.Released], sum.ByConsumer[xstream.Delayed]
 	c.compare(own)
 	var free []xstream.Count
@@ -199,6 +205,10 @@ func (c *claimer) compare(own int64) {
 	}
 }
 
+// positionEvery is how often the group's position is asked for while nothing seems to
+// move.
+const positionEvery = 30 * time.Second
+
 // learnPosition keeps the group's position for the day when the group is gone.
 // It asks only when something seems to have moved, or for a while has not.
 func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error {
@@ -206,7 +216,7 @@ func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error 
 	if !moved && time.Now().Before(c.nextPos) {
 		return nil
 	}
-	c.lastTotal, c.nextPos = sum, time.Now().Add(10*time.Second)
+	c.lastTotal, c.nextPos = sum, time.Now().Add(positionEvery)
 	position, err := ask(ctx, c.member, c.member.group.Position)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
@@ -34,7 +35,11 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 		return err
 	}
 	c.silent = nil
+	alive := 0
 	for _, other := range consumers {
+		if other.Idle < c.member.minIdle {
+			alive++
+		}
 		if other.Pending == 0 || other.Name == c.member.name() || xstream.IsReserved(other.Name) {
 			continue
 		}
@@ -42,7 +47,7 @@ func (c *claimer) lookAtOthers(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.scan(ctx)
+	return c.scan(ctx, alive)
 }
 
 // write sends the server a write that changes nothing.
@@ -96,10 +101,14 @@ func (c *claimer) wants(p xstream.Pending) bool {
 	return c.should == nil || c.should(c.topic, PendingEntry{ID: p.ID.String(), Consumer: p.Consumer, Idle: p.Idle, Deliveries: p.Deliveries})
 }
 
+// scanEvery is how often all members together look at a page of what is pending.
+const scanEvery = 2 * time.Second
+
 // scan steps through everything that is pending, for entries that rot with
 // consumers that are otherwise alive: those of other libraries don't renew what
-// they hold. It goes through once per MinIdle, a page at a time.
-func (c *claimer) scan(ctx context.Context) error {
+// they hold. It goes through once per MinIdle, a page at a time, and slower where a lot
+// is pending: the members share that work, each from somewhere else.
+func (c *claimer) scan(ctx context.Context, alive int) error {
 	if time.Now().Before(c.nextScan) {
 		return nil
 	}
@@ -110,9 +119,13 @@ func (c *claimer) scan(ctx context.Context) error {
 	if len(pending) < scanPage {
 		c.scanFrom, c.nextScan = xstream.ID{}, time.Now().Add(c.member.minIdle/2+jitter(c.member.minIdle))
 	} else {
-		c.scanFrom = pending[len(pending)-1].ID.Next()
-		c.lookBy(time.Now().Add(jitter(2 * time.Second)))
+		c.scanFrom, c.nextScan = pending[len(pending)-1].ID.Next(), time.Now().Add(time.Duration(max(alive, 1))*jitter(scanEvery))
+		if !c.scanned {
+			c.scanFrom = between(c.scanFrom, c.highest)
+		}
+		c.lookBy(c.nextScan)
 	}
+	c.scanned = true
 	claim := xstream.Claim{MinIdle: c.member.minIdle}
 	for _, p := range pending {
 		others := p.Consumer != c.member.name() && !xstream.IsReserved(p.Consumer)
@@ -122,4 +135,12 @@ func (c *claimer) scan(ctx context.Context) error {
 	}
 	c.offer(claim)
 	return nil
+}
+
+// between is an ID at random.
+func between(from, to xstream.ID) xstream.ID {
+	if to.Ms <= from.Ms {
+		return from
+	}
+	return xstream.ID{Ms: from.Ms + rand.N(to.Ms-from.Ms)}
 }

@@ -50,3 +50,31 @@ func TestClaimerForgetsWhatWasFoundBeforeAnOutage(t *testing.T) {
 	_, claim := c.next(1, true)
 	require.Equal(t, xstream.Released, claim.From)
 }
+
+// Each page is looked at by one of many members, not by all of them.
+func TestMembersShareTheLookThroughAll(t *testing.T) {
+	t.Parallel()
+	m, _, server := delaying(t)
+	var ids []string
+	for i := range 3 * scanPage {
+		ids = append(ids, fmt.Sprintf("%d-1", 1000+i))
+	}
+	for _, id := range ids {
+		server.Do(t, "XADD", "orders", id, "a", "b")
+	}
+	server.Do(t, append([]string{"XCLAIM", "orders", "g", "another", "0"}, append(ids, "FORCE", "JUSTID")...)...)
+	c := newClaimer(m, "orders", nil, m.log)
+	c.nextScan, c.highest = time.Time{}, xstream.ID{Ms: uint64(1000 + 3*scanPage)}
+	require.NoError(t, c.scan(t.Context(), 50))
+	require.GreaterOrEqual(t, time.Until(c.nextScan), 50*scanEvery/2-time.Second)
+	require.GreaterOrEqual(t, c.scanFrom.Ms, uint64(1000+scanPage-1), "somewhere behind the first page")
+	from := c.scanFrom
+	c.nextScan = time.Time{}
+	require.NoError(t, c.scan(t.Context(), 1))
+	require.LessOrEqual(t, time.Until(c.nextScan), 2*m.minIdle)
+	if c.scanFrom.IsZero() {
+		require.GreaterOrEqual(t, from.Ms, uint64(1000+2*scanPage), "it was the last page")
+	} else {
+		require.Equal(t, from.Ms+scanPage-1, c.scanFrom.Ms, "the next one, in its order")
+	}
+}

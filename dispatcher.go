@@ -98,12 +98,16 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 	if d.member == nil {
 		return d.handOver(handOut, work, e, recall)
 	}
-	due, handOuts := d.ledger.due(e, time.Now().Add(-d.member.minIdle/3)), int64(0)
+	due, handOuts := d.ledger.due(e, d.member.minIdle/3), int64(0)
 	if due { // else it was read just now
 		handOuts = d.ledger.handOuts(e)
 	}
 	if d.retries.hopeless(handOuts) {
 		d.bury(e, epitaph{reason: failedEach(handOuts, unsettled)})
+		return nil
+	}
+	if e.isLent() && !d.readAgain(handOut, e) {
+		d.giveBack(work, e)
 		return nil
 	}
 	last := d.isLastChance(e, handOuts)
@@ -149,7 +153,7 @@ func (d *dispatcher) handOver(handOut, work context.Context, e *entry, recall <-
 		d.giveBack(work, e)
 		return nil
 	}
-	if !d.send(handOut, e, sent, recall) {
+	if !d.trySend(sent) && !d.send(handOut, e, sent, recall) {
 		d.ledger.withdraw(e)
 		d.giveBack(work, e)
 		sent.ctx.end(errDrained)
@@ -158,7 +162,21 @@ func (d *dispatcher) handOver(handOut, work context.Context, e *entry, recall <-
 	if d.maxLease > 0 {
 		d.ledger.received(sent)
 	}
+	if !d.log.silent {
+		d.log.Trace("Message handed out", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": sent.ctx.origin.deliveries})
+	}
 	return sent
+}
+
+// trySend sends the message if the caller is waiting for it, as one that is fast is
+// nearly always. No timer is needed then.
+func (d *dispatcher) trySend(sent *delivery) bool {
+	select {
+	case d.out <- sent.msg:
+		return true
+	default:
+		return false
+	}
 }
 
 // send waits for the caller to take the message. Meanwhile the entry may become
@@ -177,9 +195,6 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 		}
 		select {
 		case d.out <- sent.msg:
-			if !d.log.silent {
-				d.log.Trace("Message handed out", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": sent.ctx.origin.deliveries})
-			}
 			return true
 		case <-handOut.Done():
 			return false
@@ -188,7 +203,7 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 				return false
 			}
 		case <-stale.passed():
-			if d.ledger.due(e, time.Now().Add(-d.member.minIdle/3)) && !d.member.stillOurs(handOut, e) {
+			if d.ledger.due(e, d.member.minIdle/3) && !d.member.stillOurs(handOut, e) {
 				return false
 			}
 		}
@@ -197,7 +212,12 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 
 // open makes a message of an entry.
 func (d *dispatcher) open(e *entry) (*delivery, error) {
-	msg, err := d.unmarshaler.Unmarshal(Entry{Stream: d.stream, ID: e.id, Fields: ownFields(e)})
+	// What is not in a pending list may be trimmed, and could not be read again.
+	lent := e.size >= lendFrom && (d.member != nil || !d.redelivers)
+	msg, err := d.unmarshaler.Unmarshal(Entry{Stream: d.stream, ID: e.id, Fields: ownFields(e), lent: lent})
+	if lent {
+		e.Drop()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,10 @@ const (
 // the fields below the ID.
 type entry struct {
 	xstream.Entry
-	id string // ID as Redis writes it
+	id   string // ID as Redis writes it
+	size int    // bytes of its fields
 
+	listed    bool // in the ledger's table; else dropped, lost, or held anew as another entry
 	state     state
 	admitted  time.Time // when it came
 	confirmed time.Time // when the last command was sent whose reply said that it is ours
@@ -48,6 +50,14 @@ func (e *entry) again(same *xstream.Entry, a admission) {
 		e.deliveries, e.counted = same.Deliveries, a.counted
 	}
 }
+
+// lendFrom is the size of entries whose memory a message may have. What is left of such an
+// entry after its hand-out is its ID: to read it again, when it failed, costs less than
+// to copy each.
+const lendFrom = 64 << 10
+
+// isLent reports whether the fields are with a handler, or were.
+func (e *entry) isLent() bool { return e.size > 0 && e.Len() == 0 }
 
 // handOuts is how often the entry was handed out in its group.
 func (e *entry) handOuts() int64 {

@@ -156,7 +156,7 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 func (s *groupSource) look() { s.unseen.Store(true) }
 
 // read implements source.
-func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error {
+func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
 	if err := s.member.checkName(ctx); err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 		block = time.Millisecond
 	}
 	s.yield = false
-	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, Slack: s.appetite.slack, NoAck: s.noAck}
+	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, Slack: slack + s.appetite.slack, NoAck: s.noAck}
 	sent := time.Now()
 	entries, err := conn.ReadGroup(ctx, s.member.group, r)
 	if err != nil {
@@ -178,6 +178,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 		return nil // the name was lost meanwhile; who has it finds them
 	}
 	if n := len(entries); n > 0 {
+		s.member.hasRead(r.Consumer, sent)
 		s.member.sawPosition(entries[n-1].ID)
 		s.member.sawID(entries[n-1].ID)
 		s.ledger.admit(entries, admission{sent: sent, counted: true})

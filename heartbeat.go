@@ -43,13 +43,25 @@ func (h *heartbeat) aliveFor() time.Duration { return max(h.member.minIdle, 2*bl
 // run beats until ctx ends. It goes on while a subscription drains.
 func (h *heartbeat) run(ctx context.Context) {
 	t := trouble{log: h.log, doing: "renew entries"}
-	ticker := time.NewTicker(min(h.member.minIdle/6, beatMost))
-	defer ticker.Stop()
+	period := min(h.member.minIdle/6, beatMost)
+	timer := time.NewTimer(untilTick(period))
+	defer timer.Stop()
+	var fed <-chan struct{} // only while there is nothing to look after
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-fed:
+			fed = nil
+			timer.Reset(untilTick(period))
+			continue
+		case <-timer.C:
+		}
+		if fed = nil; h.ledger.size() == 0 {
+			fed = h.ledger.fed
+			timer.Reset(untilTick(h.aliveFor() / 6)) // for the next sign of life
+		} else {
+			timer.Reset(untilTick(period))
 		}
 		if err := h.beat(ctx); err != nil {
 			t.failures++
@@ -75,8 +87,12 @@ func (h *heartbeat) beat(ctx context.Context) error {
 	return h.unhoard(ctx)
 }
 
-// show gives a sign of life, so that others see that they are not alone.
+// show gives a sign of life, so that others see that they are not alone. A read that brought
+// something is one.
 func (h *heartbeat) show(ctx context.Context) error {
+	if read := h.member.lastRead(); read.After(h.shown) {
+		h.shown = read
+	}
 	if time.Since(h.shown) < h.aliveFor()/3 {
 		return nil
 	}

@@ -23,6 +23,7 @@ type ledger struct {
 	// whoever wakes looks at the state again.
 	filled  chan struct{}
 	drained chan struct{}
+	fed     chan struct{} // wakes who looks after what is held, if nothing was
 
 	mu          sync.Mutex // protects the following fields
 	held        map[xstream.ID]*entry
@@ -42,6 +43,7 @@ func newLedger(maxInFlight int, p pace) *ledger {
 		maxInFlight: maxInFlight,
 		filled:      make(chan struct{}, 1),
 		drained:     make(chan struct{}, 1),
+		fed:         make(chan struct{}, 1),
 		held:        map[xstream.ID]*entry{},
 		orphans:     map[*entry]bool{},
 		pace:        p,
@@ -65,34 +67,41 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	}
 	entries := make([]entry, len(batch)) // one allocation for all
 	now := time.Now()
+	for i := range batch {
+		e := &entries[i]
+		e.Entry, e.id, e.size, e.deliveries = batch[i], batch[i].IDText(), batch[i].Size(), batch[i].Deliveries
+		e.admitted, e.confirmed, e.counted, e.cleared = now, a.sent, a.counted, a.cleared
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	sorted := true
 	for i := range batch {
 		id := batch[i].ID
-		if held := l.held[id]; held != nil && held.state != returning { // else it is back again already
-			held.again(&batch[i], a)
-			continue
-		}
 		e := &entries[i]
-		e.Entry, e.id, e.confirmed, e.admitted, e.counted = batch[i], id.String(), a.sent, now, a.counted
-		e.cleared = a.cleared
-		if l.held[id] != nil {
-			e.confirmed = time.Time{} // the way back may still be under way
+		if !l.last.Less(id) { // else it never was here
+			held := l.held[id]
+			if held != nil && held.state != returning { // else it is back again already
+				held.again(&batch[i], a)
+				continue
+			}
+			if held != nil {
+				held.listed = false
+				e.confirmed = time.Time{} // the way back may still be under way
+			}
 		}
-		e.deliveries = batch[i].Deliveries
 		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
-		l.held[id] = e
+		l.held[id], e.listed = e, true
 		l.buffer = append(l.buffer, e)
 		if l.last.Less(id) {
 			l.last = id
 		}
-		l.pace.admitted(e.Size())
+		l.pace.admitted(e.size)
 	}
 	if !sorted {
 		slices.SortFunc(l.buffer, func(a, b *entry) int { return a.ID.Compare(b.ID) })
 	}
 	wake(l.filled)
+	wake(l.fed)
 }
 
 // next waits for an entry that may be handed out now, and for a slot to do so.

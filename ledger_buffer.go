@@ -27,7 +27,7 @@ func (l *ledger) rebuffer(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		if e.state == returning && l.held[e.ID] == e {
+		if e.state == returning && e.listed {
 			e.state, e.confirmed = buffered, time.Time{}
 			l.buffer = append(l.buffer, e)
 		}

@@ -18,16 +18,19 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	l.offerRoom()
 	if e.state == lost {
 		delete(l.orphans, e)
+		e.Drop()
 		return false
 	}
 	e.state = s
 	switch s {
 	case acked:
 		l.unconfirmed++
+		e.Drop() // others of its batch may stay for long
 	case condemned:
 		l.doomed++
 	case forgotten:
 		l.drop(e)
+		e.Drop()
 	default:
 	}
 	return true
@@ -54,8 +57,9 @@ func (l *ledger) leaving(e *entry) {
 
 // drop ends the holding of an entry, unless it is held anew. The lock is held.
 func (l *ledger) drop(e *entry) {
-	if l.held[e.ID] == e {
+	if e.listed {
 		delete(l.held, e.ID)
+		e.listed = false
 	}
 }
 
@@ -68,6 +72,7 @@ func (l *ledger) forget(entries []*entry) {
 		e.settled = e.settled || e.state == acked || e.state == condemned
 		e.state = forgotten
 		l.drop(e)
+		e.Drop()
 	}
 	wake(l.filled)
 	l.offerRoom()
@@ -90,10 +95,10 @@ func (l *ledger) confirmed(s state) {
 func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.held[e.ID] != e || e.state == acked {
+	if !e.listed || e.state == acked {
 		return nil, false
 	}
-	delete(l.held, e.ID)
+	l.drop(e)
 	l.confirmed(e.state)
 	wake(l.filled)
 	e.state = lost

@@ -30,9 +30,11 @@ func (l *ledger) room(ctx context.Context) int {
 	}
 }
 
-// free is how many entries a read may ask for. Reads that top up a buffer wait
-// until half of it is used, because a read of one entry costs as much as a read
-// of a hundred.
+// worthReading is how much of a buffer has to be free before it is topped up: a read
+// of one entry costs as much as a read of a hundred.
+func worthReading(target int) int { return max(min((target+1)/2, maxRead), 1) }
+
+// free is how many entries a read may ask for.
 func (l *ledger) free() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -46,12 +48,12 @@ func (l *ledger) free() int {
 	if slots == 0 {
 		free-- // the one in hand is part of the target
 	}
-	l.wanted = max((target+1)/2, 1)
+	l.wanted = worthReading(target)
 	if free < l.wanted {
 		return 0
 	}
 	l.wanted = 0
-	return free
+	return min(free, maxRead)
 }
 
 // offerRoom wakes the reader if there may be as much room as it waits for. The
@@ -61,7 +63,7 @@ func (l *ledger) offerRoom() {
 	if l.stuck || l.full() {
 		return
 	}
-	wanted := min(l.wanted, max((l.pace.want+1)/2, 1)) // the pace may have slowed down since
+	wanted := min(l.wanted, worthReading(l.pace.want)) // the pace may have slowed down since
 	free := l.pace.want - len(l.buffer)
 	if l.inFlight >= l.maxInFlight {
 		free--

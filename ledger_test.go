@@ -3,6 +3,7 @@ package redisstream
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -53,7 +54,7 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 	unconfirmed, doomed, waiting, flying := 0, 0, 0, 0
 	for id, e := range l.held {
 		switch {
-		case id != e.ID:
+		case id != e.ID || !e.listed:
 			return fmt.Errorf("%v is held as %v", e.ID, id)
 		case e.state == lost || e.state == forgotten:
 			return fmt.Errorf("%v is held in state %d", id, e.state)
@@ -72,7 +73,7 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 	}
 	for i, e := range l.buffer {
 		switch {
-		case e.state != buffered || l.held[e.ID] != e:
+		case e.state != buffered || l.held[e.ID] != e || !e.listed:
 			return fmt.Errorf("%v waits in state %d", e.ID, e.state)
 		case i > 0 && !l.buffer[i-1].ID.Less(e.ID):
 			return fmt.Errorf("%v waits behind %v", e.ID, l.buffer[i-1].ID)
@@ -278,7 +279,7 @@ func TestLedgerHandsOutNothingWhoseCountChanges(t *testing.T) {
 	l.ready(counted)
 	require.NotEmpty(t, l.filled, "who waits for it has to wake up")
 	require.Same(t, counted[0], l.take())
-	require.True(t, l.due(counted[0], time.Time{}), "its hand-out is to be counted")
+	require.True(t, l.due(counted[0], math.MaxInt64), "its hand-out is to be counted")
 	require.Equal(t, int64(1), l.nextCount(counted[0]).Deliveries)
 }
 
@@ -337,7 +338,7 @@ func TestLedgerTakesBackWhatCouldNotBeReleased(t *testing.T) {
 	l.lose(waiting[1])
 	l.rebuffer(waiting)
 	require.Equal(t, []uint64{2, 4, 5}, times(l.buffer))
-	require.True(t, l.due(waiting[0], time.Time{}.Add(1)), "nobody knows whether it is still ours")
+	require.True(t, l.due(waiting[0], 100*365*24*time.Hour), "nobody knows whether it is still ours")
 	require.True(t, l.settle(flying, acked))
 	require.Same(t, waiting[0], l.take())
 	require.NoError(t, requireSound(l, map[*entry]bool{waiting[0]: true}))
@@ -358,13 +359,13 @@ func TestLedgerCountsHandOuts(t *testing.T) {
 	require.Equal(t, xstream.Count{ID: "2-1", Deliveries: 4}, l.nextCount(b))
 	require.Equal(t, []xstream.Count{{ID: "1-1", Deliveries: 0}, {ID: "2-1", Deliveries: 3}}, l.handedOut([]*entry{a, b}))
 	require.Equal(t, []xstream.Count{{ID: "1-1", Deliveries: 1}, {ID: "2-1", Deliveries: 3}}, l.counts([]*entry{a, b}))
-	require.False(t, l.due(a, sent))
-	require.True(t, l.due(a, sent.Add(1)), "its confirmation is old")
-	require.True(t, l.due(b, sent), "its count has to be raised")
+	require.False(t, l.due(a, time.Hour))
+	require.True(t, l.due(a, 0), "its confirmation is old")
+	require.True(t, l.due(b, time.Hour), "its count has to be raised")
 
 	l.confirm(b, sent.Add(time.Second))
 	l.verified(b, 4)
-	require.False(t, l.due(b, sent.Add(time.Second)))
+	require.False(t, l.due(b, 0))
 	require.Equal(t, int64(3), l.handOuts(b))
 	require.Equal(t, int64(4), l.nextCount(b).Deliveries, "to ask again counts nothing")
 	d := &delivery{}
@@ -658,7 +659,7 @@ func TestLedgerModel(t *testing.T) {
 			})
 			repeat(func() { // who only looks
 				for _, e := range w.l.unsettled() {
-					_, _, _ = w.l.due(e, time.Now()), w.l.handOuts(e), w.l.nextCount(e)
+					_, _, _ = w.l.due(e, 0), w.l.handOuts(e), w.l.nextCount(e)
 				}
 				_, _ = w.l.neverHandedOut(), w.l.deliveriesInFlight()
 			})
@@ -728,5 +729,23 @@ func TestLedgerPassesEverythingOn(t *testing.T) {
 		require.Zero(t, l.size())
 		require.Greater(t, most, 2, "it has to read ahead")
 		require.NoError(t, requireSound(l, map[*entry]bool{}))
+	}
+}
+
+// One message that is in hand for long must not keep the memory of all those that were
+// read together with it.
+func TestLedgerLetsGoOfWhatIsAcked(t *testing.T) {
+	t.Parallel()
+	m, _, _ := delaying(t)
+	read, ok, err := m.group.Find(t.Context(), xstream.ID{Ms: 1, Seq: 1})
+	require.NoError(t, err)
+	require.True(t, ok)
+	for _, s := range []state{acked, forgotten} {
+		l := newLedger(1, newPace(1))
+		l.admit([]xstream.Entry{read}, admission{})
+		e := l.take()
+		require.Equal(t, 1, e.Len())
+		l.settle(e, s)
+		require.Zero(t, e.Len())
 	}
 }

@@ -10,11 +10,11 @@ import (
 // What others ask of the ledger. Nothing here changes it.
 
 // due says whether an entry has to be verified before it is handed out: nobody
-// has confirmed lately that it is ours, or the hand-out is not in its count.
-func (l *ledger) due(e *entry, since time.Time) bool {
+// has confirmed for so long that it is ours, or the hand-out is not in its count.
+func (l *ledger) due(e *entry, age time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !e.counted || e.confirmed.Before(since)
+	return !e.counted || time.Since(e.confirmed) > age
 }
 
 // handOuts is how often the entry was handed out in its group.

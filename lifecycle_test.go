@@ -112,7 +112,7 @@ func TestFirstSubscribeReturnsAtOnceWhatOnlyAnOperatorCanMend(t *testing.T) {
 			require.ErrorContains(t, within(t, time.Second, subscribeError(s, context.Background(), topic)), "WRONGTYPE")
 		})
 	})
-	for _, right := range []string{"xgroup", "xinfo", "evalsha", "xpending", "xack", "xclaim", "xreadgroup"} {
+	for _, right := range []string{"xgroup", "xinfo", "evalsha", "xpending", "xack", "xclaim", "xreadgroup", "xrange"} {
 		t.Run("NOPERM "+right, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)

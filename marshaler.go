@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/rueidis"
@@ -32,6 +33,8 @@ type Entry struct {
 	ID string
 	// Fields are in the order in which they were added. A name can occur twice.
 	Fields []Field
+
+	lent bool // the message may have their memory
 }
 
 // Marshaler turns a message into the fields of a stream entry.
@@ -49,7 +52,9 @@ type Marshaler interface {
 // Unmarshaler turns a stream entry into a message. It can be called more than
 // once for one entry, which is what a redelivery is, and each call has to make a
 // new message that shares no memory with the others. It must not panic: entries
-// come from whoever can write to the stream.
+// come from whoever can write to the stream. It must not keep the fields: the message
+// that DefaultMarshaler makes of an entry of 64 KiB and more has their memory, which
+// then belongs to the handler.
 type Unmarshaler interface {
 	Unmarshal(entry Entry) (*message.Message, error)
 }
@@ -92,8 +97,9 @@ func (DefaultMarshaler) Marshal(_ string, msg *message.Message) ([]Field, error)
 // says of it in the metadata, under the names of its fields, such as
 // DeadReasonField.
 func (DefaultMarshaler) Unmarshal(entry Entry) (*message.Message, error) {
-	fields, said, _ := cutDeadFields(entry.Fields)
-	msg, err := unmarshal(fields)
+	var said []Field
+	entry.Fields, said, _ = cutDeadFields(entry.Fields)
+	msg, err := unmarshal(&entry)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +109,10 @@ func (DefaultMarshaler) Unmarshal(entry Entry) (*message.Message, error) {
 	return msg, nil
 }
 
-func unmarshal(fields []Field) (*message.Message, error) {
+func unmarshal(entry *Entry) (*message.Message, error) {
 	var uuid, metadata, payload string
 	found := false
-	for _, field := range fields {
+	for _, field := range entry.Fields {
 		switch field.Name {
 		case UUIDField:
 			uuid, found = field.Value, true
@@ -117,15 +123,22 @@ func unmarshal(fields []Field) (*message.Message, error) {
 		}
 	}
 	if !found {
-		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(fields))
+		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(entry.Fields))
 	}
-	// A copy, because a handler may write to its payload, and the next
-	// delivery is made from the same fields.
-	msg := message.NewMessage(uuid, []byte(payload))
+	msg := message.NewMessage(uuid, entry.bytes(payload))
 	if err := decodeMetadata(msg, metadata); err != nil {
 		return nil, fmt.Errorf("decode field %q: %w", metadataField, err)
 	}
 	return msg, nil
+}
+
+// bytes is a copy, unless nobody else needs the text any more: a handler may write to
+// its payload, and the next delivery is made from the same fields.
+func (e *Entry) bytes(text string) []byte {
+	if !e.lent || text == "" {
+		return []byte(text)
+	}
+	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // rueidis made the text of bytes that were allocated for it
 }
 
 func encodeMetadata(metadata message.Metadata) (string, error) {

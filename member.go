@@ -47,6 +47,7 @@ type member struct {
 	epoch    int             // how often the group was restored
 	mark     string          // which of the groups that had this name we know
 	trimmed  int             // entries that vanished while they were pending
+	read     time.Time       // when the last read was sent that brought something
 }
 
 // name is the consumer's name now. It changes when another process has taken a
@@ -60,7 +61,23 @@ func (m *member) name() string {
 func (m *member) rename(consumer string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.consumer = consumer
+	m.consumer, m.read = consumer, time.Time{} // nobody has read under this name
+}
+
+// hasRead notes when a read was sent that brought something. One that did not is no sign
+// of life to some servers.
+func (m *member) hasRead(consumer string, sent time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if consumer == m.consumer {
+		m.read = sent
+	}
+}
+
+func (m *member) lastRead() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.read
 }
 
 // checkName makes sure that nothing is done under a name that somebody else has.

@@ -7,9 +7,12 @@ const (
 	// longer hoards what other consumers could work on.
 	paceWindow = 100 * time.Millisecond
 
-	maxPrefetch      = 256
+	// maxPrefetch is two reads: one that is at hand while the other is under way.
+	maxPrefetch      = 2 * maxRead
 	maxPrefetchBytes = 8 << 20
-	// hugeEntry ends prefetching: one read of 256 of them would be 256 MiB.
+	// maxRead entries keep the server busy for half a millisecond.
+	maxRead = 512
+	// hugeEntry ends prefetching: one read of 512 of them would be 512 MiB.
 	hugeEntry = 1 << 20
 )
 

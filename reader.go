@@ -14,6 +14,10 @@ const (
 	// blockTime is how long a read waits for news. It is a push, not a poll: news
 	// end it at once, and so does the end of the subscription.
 	blockTime = 5 * time.Second
+	// groupBlockTime is for reads of a group, which has other means to notice things.
+	groupBlockTime = 7500 * time.Millisecond
+	// minBlockTime keeps a read from blocking for 0, which means for ever.
+	minBlockTime = 10 * time.Millisecond
 	// shortBlockTime is for servers that can't end a blocked read for us.
 	shortBlockTime = time.Second
 	// followBlockTime is for reads without a group: nothing else tells them that
@@ -29,8 +33,9 @@ type source interface {
 	// claim takes over up to room entries that come before new ones, and returns
 	// how many it took or may have taken. It admits them itself.
 	claim(ctx context.Context, room int) (int, error)
-	// read waits for up to room new entries and admits them.
-	read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error
+	// read waits for up to room new entries and admits them. The reply may take slack
+	// longer than usual.
+	read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error
 	// failed is told of a failed read or claim, and may repair what is behind it.
 	failed(ctx context.Context, err error)
 }
@@ -92,9 +97,12 @@ func (r *reader) step(ctx context.Context, room int) error {
 	if !conn.CanUnblock() {
 		block = min(block, shortBlockTime)
 	}
+	slack := block
+	block = max(untilTick(block), minBlockTime)
+	slack = max(slack-block, 0) // a reply may take as long as ever
 	r.reading.Store(true)
 	defer r.reading.Store(false)
-	return r.asked(room, r.source.read(context.WithoutCancel(ctx), conn, room, block))
+	return r.asked(room, r.source.read(context.WithoutCancel(ctx), conn, room, block, slack))
 }
 
 // asked notes how a command for so many entries went.

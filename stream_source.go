@@ -69,9 +69,9 @@ func (s *streamSource) startOver(ctx context.Context, last xstream.ID) error {
 }
 
 // read implements source.
-func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block time.Duration) error {
+func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
 	sent := time.Now()
-	entries, err := conn.Read(ctx, s.cursor, room, block, s.appetite.slack)
+	entries, err := conn.Read(ctx, s.cursor, room, block, slack+s.appetite.slack)
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,16 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	if u.ledger.isLost(c.entry) { // it may be ours again, and with a handler
 		return true
 	}
+	if c.entry.isLent() {
+		same, ok, err := u.member.find(ctx, c.entry.ID)
+		switch {
+		case err != nil:
+			return u.refused(ctx, c, err)
+		case !ok:
+			return !u.member.stillOurs(ctx, c.entry) // it notes that the entry is gone
+		}
+		c.entry.Refill(same)
+	}
 	letter, epoch := u.letter(c), u.member.currentEpoch()
 	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
 		return u.member.group.Bury(ctx, xstream.Burial{
@@ -131,19 +141,28 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 			return false
 		}
 	}
-	fields := watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
 	if err != nil {
-		if !c.reported && ctx.Err() == nil {
-			u.log.Error("Can't move an entry to the dead letters, will retry", err, fields)
-		}
-		c.reported, c.unanswered = true, !xstream.IsReply(err)
-		return false
+		c.unanswered = !xstream.IsReply(err)
+		return u.refused(ctx, c, err)
 	}
 	u.ledger.forget([]*entry{c.entry})
 	if moved || c.unanswered { // the answer to an earlier attempt may be lost
-		u.log.Error("Moved an entry to the dead letters", errors.New(c.reason), fields)
+		u.log.Error("Moved an entry to the dead letters", errors.New(c.reason), u.fields(c))
 	}
 	return true
+}
+
+// refused reports once that an entry can't be moved now.
+func (u *undertaker) refused(ctx context.Context, c *corpse, err error) bool {
+	if !c.reported && ctx.Err() == nil {
+		u.log.Error("Can't move an entry to the dead letters, will retry", err, u.fields(c))
+	}
+	c.reported = true
+	return false
+}
+
+func (u *undertaker) fields(c *corpse) watermill.LogFields {
+	return watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
 }
 
 // letter is the entry's fields as they are, and what became of it.
