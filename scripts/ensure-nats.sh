@@ -19,27 +19,6 @@ END
 	exit 1
 }
 
-command -v apt-get >/dev/null || explain
-
-root=()
-if [[ $(id -u) != 0 ]]; then
-	# Without a password or not at all: a run must not wait for somebody.
-	sudo -n true 2>/dev/null || explain
-	root=(sudo -n)
-fi
-
-echo "installing nats-server with apt-get" >&2
-{
-	# One broken source of packages does not hide nats-server in the others.
-	"${root[@]}" apt-get -q update || true
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install nats-server
-} </dev/null >&2 || explain
-
-# The package starts a service. Nobody asked for one.
-if command -v systemctl >/dev/null && systemctl is-active --quiet nats-server 2>/dev/null; then
-	"${root[@]}" systemctl disable --now nats-server >&2 || true
-elif command -v service >/dev/null; then
-	"${root[@]}" service nats-server stop >/dev/null 2>&1 || true
-fi
+"$(dirname "$0")/install-server.sh" nats-server || explain
 
 nats-server --version

@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -147,6 +148,7 @@ func (p *Proxy) remove(l *link) {
 // hangUp closes the port. The caller holds mu.
 func (p *Proxy) hangUp() {
 	if p.listener != nil {
+		stopListening(p.listener)
 		_ = p.listener.Close()
 		p.listener = nil
 	}
@@ -159,4 +161,16 @@ func (p *Proxy) close() {
 	p.mu.Unlock()
 	p.Cut()
 	p.work.Wait()
+}
+
+// stopListening ends what a close alone does not: a child of this process that is about to start
+// has a copy of the socket, and would keep the port open until it has started.
+func stopListening(listener net.Listener) {
+	socket, ok := listener.(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := socket.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
+	}
 }

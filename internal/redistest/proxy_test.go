@@ -1,11 +1,14 @@
 package redistest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -112,6 +115,30 @@ func TestRefusedUntilAllowed(t *testing.T) {
 		require.Equal(t, "+PONG\r\n", ask(t, open(t, p)))
 	}
 	require.Equal(t, addr, p.Addr())
+}
+
+// Between its fork and its exec a child has copies of all sockets.
+func TestRefusedWhileProcessesStart(t *testing.T) {
+	t.Parallel()
+	s := Start(t)
+	p := NewProxy(t, s.Addr())
+	ctx, stop := context.WithCancel(t.Context())
+	var starting sync.WaitGroup
+	defer starting.Wait()
+	defer stop()
+	for range 4 {
+		starting.Go(func() {
+			for ctx.Err() == nil {
+				_ = exec.CommandContext(ctx, "true").Run()
+			}
+		})
+	}
+	for range 200 {
+		p.Refuse()
+		_, err := connect(t, p)
+		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		p.Allow()
+	}
 }
 
 func TestDelayAddsLatencyAndKeepsThroughput(t *testing.T) {
