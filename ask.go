@@ -47,12 +47,26 @@ func askOnce[T any](ctx context.Context, m *member, command func(ctx context.Con
 
 // askFor is askOnce with a time-out of its own.
 func askFor[T any](ctx context.Context, m *member, timeout time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
+	sent := time.Now()
+	reply, err := within(ctx, timeout, command)
+	m.noteAnswer(sent, err)
+	return reply, err
+}
+
+// noteAnswer tells health how a command went, as far as it says anything of that.
+func (m *member) noteAnswer(sent time.Time, err error) {
+	if err == nil || xstream.Classify(err) == xstream.Transient {
+		m.health.note(sent, err)
+	}
+}
+
+// within runs a command, and returns when the time is over, whatever the command does.
+func within[T any](ctx context.Context, timeout time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
 	type answer struct {
 		reply T
 		err   error
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
-	sent := time.Now()
 	answered := make(chan answer, 1) // so that a late answer finds nobody and no harm is done
 	go func() {
 		defer cancel()
@@ -68,9 +82,6 @@ func askFor[T any](ctx context.Context, m *member, timeout time.Duration, comman
 		default:
 			a.err = ctx.Err()
 		}
-	}
-	if a.err == nil || xstream.Classify(a.err) == xstream.Transient {
-		m.health.note(sent, a.err)
 	}
 	return a.reply, a.err
 }

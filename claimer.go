@@ -34,8 +34,8 @@ type claimer struct {
 	nudge func(ctx context.Context) // ends a blocked read, so that an offer is taken
 	look  func()                    // has our own pending entries looked through
 
-	taken chan struct{} // one token: the last offer was taken
-
+	taken  chan struct{} // one token: the last offer was taken
+	called chan struct{} // one token: a patrol has seen something
 	sooner chan struct{} // one token: the next sweep may have to come earlier
 
 	mu     sync.Mutex // protects the following fields
@@ -55,12 +55,14 @@ type claimer struct {
 	lastTotal xstream.Summary
 	nextPos   time.Time
 	delays    delays
+	watched   bool // by a patrol
 }
 
 func newClaimer(m *member, topic string, should func(string, PendingEntry) bool, log logger) *claimer {
 	return &claimer{
 		member: m, ledger: m.ledger, health: m.health, log: log, topic: topic, should: should,
 		taken:    make(chan struct{}, 1),
+		called:   make(chan struct{}, 1),
 		sooner:   make(chan struct{}, 1),
 		cursors:  map[string]xstream.ID{},
 		nextScan: time.Now().Add(jitter(m.minIdle)),
@@ -68,22 +70,28 @@ func newClaimer(m *member, topic string, should func(string, PendingEntry) bool,
 }
 
 // run sweeps until ctx ends: every second or two, sooner when a consumer is
-// about to count as gone, and at once when all that was found has been taken.
+// about to count as gone, and at once when all that was found has been taken. While
+// nothing is pending, a patrol looks.
 func (c *claimer) run(ctx context.Context) {
 	t := trouble{log: c.log, doing: "look for entries to claim"}
 	timer := time.NewTimer(c.interval())
 	defer timer.Stop()
+	var post *post
 	for {
 		select {
 		case <-ctx.Done():
+			post.leave()
 			return
 		case <-c.sooner:
 			timer.Reset(c.interval())
 			continue
 		case <-c.taken:
+		case <-c.called:
 		case <-timer.C:
 		}
-		if err := c.sweep(ctx); err != nil {
+		post.leave()
+		err := c.sweep(ctx)
+		if err != nil {
 			c.health.note(time.Now(), err)
 			if !t.wait(ctx, err) {
 				return
@@ -92,9 +100,16 @@ func (c *claimer) run(ctx context.Context) {
 			t.over()
 		}
 		c.hand(ctx)
+		if post = nil; c.isIdle() && err == nil { // else there is more to say of it
+			post = stand(c.member, c.sweepMost(), c.nextPos, c.called) //nolint:contextcheck // others stand there too
+		}
+		c.watched = post != nil
 		timer.Reset(c.interval())
 	}
 }
+
+// isIdle reports whether nothing was pending for a while.
+func (c *claimer) isIdle() bool { return c.empty >= 3 }
 
 // hand waits until the offers are taken, or the next sweep is due. A reader that is
 // blocked does not know of them.
@@ -122,14 +137,19 @@ func (c *claimer) hand(ctx context.Context) {
 // over within two seconds, the sweep itself included.
 const sweepMost = 1500 * time.Millisecond
 
-// interval is the time to the next sweep. With a short MinIdle it has to be
-// shorter still, or a server that was frozen for long enough to make everybody
-// look silent could go unnoticed between two sweeps.
+// sweepMost is sweepMost where MinIdle is not short. Else it has to be shorter still, or a
+// server that was frozen for long enough to make everybody look silent could go unnoticed
+// between two sweeps.
+func (c *claimer) sweepMost() time.Duration { return min(sweepMost, c.member.minIdle/4) }
+
+// interval is the time to the next sweep.
 func (c *claimer) interval() time.Duration {
-	most := min(sweepMost, c.member.minIdle/4)
-	d := jitter(most)
-	if c.empty >= 3 {
-		d = untilTick(most)
+	d := jitter(c.sweepMost())
+	switch {
+	case c.watched:
+		d = time.Hour
+	case c.isIdle():
+		d = untilTick(c.sweepMost())
 	}
 	if due := c.nextDue(); !due.IsZero() {
 		d = min(d, time.Until(due))

@@ -3,6 +3,7 @@ package redisstream_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -183,6 +184,13 @@ func (l log) Trace(string, watermill.LogFields)            {}
 
 func (l log) With(fields watermill.LogFields) watermill.LoggerAdapter {
 	return log{tb: l.tb, fields: l.fields.Add(fields), shared: l.shared}
+}
+
+// all returns the lines so far.
+func (l log) all() []string {
+	l.shared.mu.Lock()
+	defer l.shared.mu.Unlock()
+	return slices.Clone(l.shared.lines)
 }
 
 // contains reports whether a line was logged that contains the text.

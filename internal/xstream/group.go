@@ -39,7 +39,11 @@ func (g Group) Write(ctx context.Context) error {
 
 // Position is the ID of the last entry that the group handed to a consumer.
 func (g Group) Position(ctx context.Context) (ID, error) {
-	groups, err := g.read(ctx, "XINFO", "GROUPS").ToArray()
+	return positionOf(g.read(ctx, "XINFO", "GROUPS"), g.Name)
+}
+
+func positionOf(reply rueidis.RedisResult, group string) (ID, error) {
+	groups, err := reply.ToArray()
 	if err != nil {
 		return ID{}, err
 	}
@@ -49,7 +53,7 @@ func (g Group) Position(ctx context.Context) (ID, error) {
 			return ID{}, err
 		}
 		name, last := info["name"], info["last-delivered-id"]
-		if s, _ := name.ToString(); s != g.Name {
+		if s, _ := name.ToString(); s != group {
 			continue
 		}
 		id, err := last.ToString()

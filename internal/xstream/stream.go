@@ -18,7 +18,11 @@ type Stream struct {
 // LastID is the greatest ID the stream ever held; exists is false when there is
 // no such stream.
 func (s Stream) LastID(ctx context.Context) (last ID, exists bool, err error) {
-	info, err := s.read(ctx, "XINFO", "STREAM").AsMap()
+	return lastIDOf(s.read(ctx, "XINFO", "STREAM"))
+}
+
+func lastIDOf(reply rueidis.RedisResult) (last ID, exists bool, err error) {
+	info, err := reply.AsMap()
 	if err != nil {
 		if isNoKey(err) {
 			return ID{}, false, nil
@@ -72,14 +76,19 @@ func (s Stream) Len(ctx context.Context) (int64, error) {
 	return s.read(ctx, "XLEN", "").AsInt64()
 }
 
-// read sends a command that only reads, with the key behind its first words, in
-// a form that rueidis neither retries nor sends to a replica.
+// read sends a command that only reads.
 func (s Stream) read(ctx context.Context, command, sub string, args ...string) rueidis.RedisResult {
+	return s.Client.Do(ctx, s.reading(command, sub, args...))
+}
+
+// reading builds a command that only reads, with the key behind its first words, in
+// a form that rueidis neither retries nor sends to a replica.
+func (s Stream) reading(command, sub string, args ...string) rueidis.Completed {
 	b := s.Client.B().Arbitrary(command)
 	if sub != "" {
 		b = b.Args(sub)
 	}
-	return s.Client.Do(ctx, b.Keys(s.Key).Args(args...).Build())
+	return b.Keys(s.Key).Args(args...).Build()
 }
 
 // exec runs a script on the stream's key, and further keys of the same slot.
