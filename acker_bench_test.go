@@ -41,7 +41,7 @@ func hold(b *testing.B, sub *subscription, p *Publisher, n int) {
 	for i := range msgs {
 		msgs[i] = message.NewMessage("1", nil)
 	}
-	require.NoError(b, p.Publish(sub.dispatcher.stream, msgs...))
+	require.NoError(b, p.Publish(sub.dispatcher.opener.stream, msgs...))
 	for sub.ledger.size() < n {
 		require.NoError(b, sub.reader.step(b.Context(), maxPrefetch))
 	}
@@ -55,7 +55,7 @@ func ackAll(b *testing.B, sub *subscription, n int) {
 	var acking sync.WaitGroup
 	acking.Go(func() { a.run(b.Context()) })
 	for range n {
-		sub.dispatcher.done(sub.ledger.next(b.Context()))
+		sub.dispatcher.done(sub.ledger.next(b.Context(), func() {}))
 	}
 	close(a.finish)
 	acking.Wait()

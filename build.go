@@ -65,20 +65,25 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 	}
 	sub.ledger = newLedger(s.config.MaxInFlight, newPace(prefetch))
 	sub.dispatcher = &dispatcher{
-		ledger:      sub.ledger,
-		out:         sub.out,
-		values:      context.WithoutCancel(ctx),
-		stream:      topic,
-		unmarshaler: s.config.Unmarshaler,
-		retries:     s.config.retries(),
-		redelivers:  !s.config.AtMostOnce,
-		recall:      make(chan struct{}, 1),
-		lastChance:  make(chan struct{}, 1),
-		group:       s.config.ConsumerGroup,
-		maxLease:    s.config.MaxLease,
-		giveUp:      sub.giveUp,
+		ledger:     sub.ledger,
+		opener:     s.opener(topic),
+		out:        sub.out,
+		values:     context.WithoutCancel(ctx),
+		retries:    s.config.retries(),
+		redelivers: !s.config.AtMostOnce,
+		recall:     make(chan struct{}, 1),
+		lastChance: make(chan struct{}, 1),
+		group:      s.config.ConsumerGroup,
+		maxLease:   s.config.MaxLease,
+		giveUp:     sub.giveUp,
 	}
 	return sub
+}
+
+// opener makes the messages of a topic. What is in no pending list may be trimmed, and
+// could not be read again, so nothing of it is lent.
+func (s *Subscriber) opener(topic string) *opener {
+	return &opener{stream: topic, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
 }
 
 // follow completes a subscription without a group.
@@ -222,9 +227,9 @@ func (s *Subscriber) takeName(ctx context.Context, sub *subscription, ms *member
 func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
 	m, d := sub.membership.member, sub.dispatcher
 	p := &pendingWork{
-		claimer:    newClaimer(m, d.stream, s.config.ShouldClaim, sub.log),
+		claimer:    newClaimer(m, d.opener.stream, s.config.ShouldClaim, sub.log),
 		acker:      newAcker(m, sub.log),
-		undertaker: newUndertaker(m, d.stream, sub.log),
+		undertaker: newUndertaker(m, d.opener.stream, sub.log),
 		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease, passOn: d.passOn},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look

@@ -1,6 +1,7 @@
 package redisstream
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -66,7 +67,7 @@ func cutDeadFields(fields []Field) (own, said []Field, ok bool) {
 
 // parseDeadLetter reports false for an entry that is no dead letter.
 func parseDeadLetter(e *xstream.Entry) (DeadLetter, bool) {
-	d := DeadLetter{ID: e.ID.String(), Fields: fieldsOf(e)}
+	d := DeadLetter{ID: e.ID.String(), Fields: appendFields(nil, e)}
 	own, said, ok := cutDeadFields(d.Fields)
 	if !ok {
 		return d, false
@@ -80,11 +81,12 @@ func parseDeadLetter(e *xstream.Entry) (DeadLetter, bool) {
 	return d, true
 }
 
-// fieldsOf are an entry's fields in their order.
-func fieldsOf(e *xstream.Entry) []Field {
-	fields := make([]Field, e.Len())
-	for i := range fields {
-		fields[i].Name, fields[i].Value = e.Field(i)
+// appendFields appends an entry's fields in their order.
+func appendFields(fields []Field, e *xstream.Entry) []Field {
+	fields = slices.Grow(fields, e.Len())
+	for i := range e.Len() {
+		name, value := e.Field(i)
+		fields = append(fields, Field{name, value})
 	}
 	return fields
 }

@@ -64,7 +64,7 @@ func TestLedgerKnowsWhatHandlersHaveForTooLong(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := filledLedger(9, 4)
-		handedTo(t, l) // hangs
+		hangs, _ := handedTo(t, l)
 		failed, _ := handedTo(t, l)
 		lost, _ := handedTo(t, l)
 		offered := l.take()
@@ -76,5 +76,7 @@ func TestLedgerKnowsWhatHandlersHaveForTooLong(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Equal(t, []uint64{1}, times(l.overdue(start.Add(time.Nanosecond))))
 		require.Empty(t, l.overdue(start), "it is not yet")
+		hangs.delivery.msg.Ack()
+		require.Empty(t, l.overdue(start.Add(time.Nanosecond)), "that is on its way")
 	})
 }

@@ -2,8 +2,6 @@ package redisstream
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,14 +13,13 @@ import (
 // and nacks. It is the only sender on the subscription's channel, and an entry
 // that is nacked comes again from here, in place, before those behind it.
 type dispatcher struct {
-	ledger      *ledger
-	out         chan<- *message.Message
-	values      context.Context //nolint:containedctx // what messages' contexts get their values from
-	stream      string
-	group       string // "" = none
-	unmarshaler Unmarshaler
-	retries     retries
-	log         logger
+	ledger  *ledger
+	opener  *opener
+	out     chan<- *message.Message
+	values  context.Context //nolint:containedctx // what messages' contexts get their values from
+	group   string          // "" = none
+	retries retries
+	log     logger
 
 	// Without a group, or with at-most-once delivery, Redis keeps nothing for us
 	// and these are nil.
@@ -37,7 +34,8 @@ type dispatcher struct {
 	recall     chan struct{}       // one token: an entry in hand may be lost
 	giveUp     <-chan struct{}     // closed when nobody waits for handlers any more
 
-	stale timeout // of who has the recall channel
+	front *front  // run's own
+	stale timeout // of who has the front
 }
 
 // delivery is one hand-out of an entry. A nacked message comes again as a new
@@ -50,28 +48,39 @@ type delivery struct {
 	lastChance atomic.Bool
 }
 
+// isAcked reports whether the handler has acked the message, noticed or not.
+func (d *delivery) isAcked() bool {
+	select {
+	case <-d.msg.Acked():
+		return true
+	default:
+		return false
+	}
+}
+
 // run hands out until handOut ends, and returns when everything that was handed
 // out is settled, or given up. What has to be told to Redis meanwhile may take
 // until work ends.
 func (d *dispatcher) run(handOut, work context.Context) {
-	var attending sync.WaitGroup
-	defer attending.Wait()
+	d.front = &front{attend: func(e *entry, sent *delivery) { d.attend(handOut, work, e, sent) }, acked: d.acked}
+	defer d.front.close()
 	for {
-		e := d.ledger.next(handOut)
+		d.front.collect()
+		e := d.ledger.next(handOut, d.front.entrust)
 		if e == nil {
 			return
 		}
 		if d.mayHaveToWait(e) {
-			attending.Go(func() { d.attend(handOut, work, e, d.deliver(handOut, work, e, nil)) })
+			d.front.away(func() { d.attend(handOut, work, e, d.deliver(handOut, work, e, nil)) })
 			continue
 		}
-		sent := d.deliver(handOut, work, e, d.recall)
+		sent := d.deliver(handOut, work, e, d.front)
 		switch {
 		case sent == nil:
 		case d.ledger.maxInFlight == 1:
 			d.attend(handOut, work, e, sent)
 		default:
-			attending.Go(func() { d.attend(handOut, work, e, sent) })
+			d.front.add(e, sent)
 		}
 	}
 }
@@ -89,17 +98,19 @@ func (d *dispatcher) isLastChance(e *entry, handOuts int64) bool {
 }
 
 // deliver hands an entry out, if it is for the caller and worth another attempt.
-// It returns nil when the caller did not get it, and has then settled the entry.
-func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-chan struct{}) *delivery {
+// It returns nil when the caller did not get it, and has then settled the entry. Only who
+// has the front, which is one goroutine, gives it.
+func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front) *delivery {
 	if group, ok := addressee(e); ok && group != d.group {
 		d.done(e)
 		return nil
 	}
 	if d.member == nil {
-		return d.handOver(handOut, work, e, recall)
+		return d.handOver(handOut, work, e, at)
 	}
 	due, handOuts := d.ledger.due(e, d.member.minIdle/3), int64(0)
 	if due { // else it was read just now
+		at.entrust() // what follows may take long
 		handOuts = d.ledger.handOuts(e)
 	}
 	if d.retries.hopeless(handOuts) {
@@ -117,7 +128,7 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, recall <-c
 	}
 	var sent *delivery
 	if !due || d.member.verify(handOut, e) {
-		sent = d.handOver(handOut, work, e, recall)
+		sent = d.handOver(handOut, work, e, at)
 	} else {
 		d.giveBack(work, e)
 	}
@@ -143,17 +154,23 @@ func (d *dispatcher) takeLastChance(ctx context.Context) bool {
 }
 
 // handOver makes a message of an entry that is ours and sends it to the caller.
-func (d *dispatcher) handOver(handOut, work context.Context, e *entry, recall <-chan struct{}) *delivery {
+func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front) *delivery {
+	if !d.opener.isQuick() {
+		at.entrust()
+	}
 	sent, err := d.open(e) //nolint:contextcheck // a message's context outlives the hand-out
 	if err != nil {
+		at.entrust()
 		d.reject(e, err)
 		return nil
 	}
 	if !d.ledger.offer(e, sent) {
+		at.entrust()
 		d.giveBack(work, e)
 		return nil
 	}
-	if !d.trySend(sent) && !d.send(handOut, e, sent, recall) {
+	if !d.trySend(sent) && !d.send(handOut, e, sent, at) {
+		at.entrust()
 		d.ledger.withdraw(e)
 		d.giveBack(work, e)
 		sent.ctx.end(errDrained)
@@ -180,29 +197,31 @@ func (d *dispatcher) trySend(sent *delivery) bool {
 }
 
 // send waits for the caller to take the message. Meanwhile the entry may become
-// somebody else's, so it is verified again from time to time. Without a recall
-// channel, which only one sender can listen to, the end of the message's context
-// recalls it.
-func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, recall <-chan struct{}) bool {
-	stale := &d.stale
-	if recall == nil {
+// somebody else's, so it is verified again from time to time. Only who has the front
+// listens to the recall channel; to others, the end of the message's context recalls it.
+func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at *front) bool {
+	stale, recall := &d.stale, (<-chan struct{})(d.recall)
+	if at == nil {
 		stale, recall = &timeout{}, sent.ctx.Done()
+		defer stale.stop()
 	}
-	defer stale.stop()
 	for {
 		if d.member != nil {
-			stale.set(time.Until(d.ledger.confirmedAt(e).Add(d.member.minIdle / 3)))
+			stale.set(d.ledger.confirmedAt(e).Add(d.member.minIdle / 3))
 		}
 		select {
 		case d.out <- sent.msg:
 			return true
 		case <-handOut.Done():
 			return false
+		case <-at.tired():
+			at.entrust()
 		case <-recall:
 			if d.ledger.isLost(e) {
 				return false
 			}
 		case <-stale.passed():
+			stale.over()
 			if d.ledger.due(e, d.member.minIdle/3) && !d.member.stillOurs(handOut, e) {
 				return false
 			}
@@ -212,22 +231,11 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, rec
 
 // open makes a message of an entry.
 func (d *dispatcher) open(e *entry) (*delivery, error) {
-	// What is not in a pending list may be trimmed, and could not be read again.
-	lent := e.size >= lendFrom && (d.member != nil || !d.redelivers)
-	msg, err := d.unmarshaler.Unmarshal(Entry{Stream: d.stream, ID: e.id, Fields: ownFields(e), lent: lent})
-	if lent {
-		e.Drop()
-	}
+	msg, err := d.opener.open(&e.Entry, e.size)
 	if err != nil {
 		return nil, err
 	}
-	if msg == nil {
-		return nil, errors.New("unmarshaler returned no message")
-	}
-	if msg.Acked() == nil { // not made by message.NewMessage: it could not be waited for
-		msg = msg.Copy()
-	}
-	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{stream: d.stream, id: e.ID}}}
+	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{stream: d.opener.stream, id: e.ID}}}
 	msg.SetContext(&sent.ctx)
 	return sent, nil
 }

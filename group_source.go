@@ -168,6 +168,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 	r := xstream.GroupRead{Consumer: s.member.name(), Count: room, Block: block, Slack: slack + s.appetite.slack, NoAck: s.noAck}
 	sent := time.Now()
 	entries, err := conn.ReadGroup(ctx, s.member.group, r)
+	defer clear(entries)
 	if err != nil {
 		if xstream.Classify(err) == xstream.NoGroup {
 			return s.member.restore(ctx, epoch)

@@ -104,12 +104,14 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	wake(l.fed)
 }
 
-// next waits for an entry that may be handed out now, and for a slot to do so.
-func (l *ledger) next(ctx context.Context) *entry {
+// next waits for an entry that may be handed out now, and for a slot to do so. It calls
+// waits before it waits.
+func (l *ledger) next(ctx context.Context, waits func()) *entry {
 	for ctx.Err() == nil {
 		if e := l.take(); e != nil {
 			return e
 		}
+		waits()
 		select {
 		case <-l.filled:
 		case <-ctx.Done():

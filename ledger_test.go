@@ -435,7 +435,7 @@ func TestLedgerPausesWhileTooMuchIsUnconfirmed(t *testing.T) {
 				require.Nil(t, l.take())
 				require.Zero(t, l.free(), "nothing more is read")
 				var got *entry
-				go func() { got = l.next(t.Context()) }()
+				go func() { got = l.next(t.Context(), func() {}) }()
 				synctest.Wait()
 				require.Nil(t, got)
 				goOn(l, e)
@@ -472,7 +472,7 @@ func TestLedgerNextWakesUp(t *testing.T) {
 				}
 				var got *entry
 				ended := false
-				go func() { got, ended = l.next(ctx), true }()
+				go func() { got, ended = l.next(ctx, func() {}), true }()
 				synctest.Wait()
 				require.False(t, ended)
 				wakeUp(l, flying, cancel)
@@ -707,7 +707,7 @@ func TestLedgerPassesEverythingOn(t *testing.T) {
 		for range maxInFlight {
 			handlers.Go(func() {
 				for range n / maxInFlight {
-					e := l.next(ctx)
+					e := l.next(ctx, func() {})
 					if e == nil {
 						return
 					}

@@ -144,7 +144,7 @@ func (l *ledger) neverHandedOut() int {
 func (l *ledger) overdue(since time.Time) []*entry {
 	return l.list(func(e *entry) bool {
 		d := e.delivery
-		return d != nil && !d.since.IsZero() && d.since.Before(since)
+		return d != nil && !d.since.IsZero() && d.since.Before(since) && !d.isAcked()
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -102,7 +103,10 @@ func (r *reader) step(ctx context.Context, room int) error {
 	slack = max(slack-block, 0) // a reply may take as long as ever
 	r.reading.Store(true)
 	defer r.reading.Store(false)
-	return r.asked(room, r.source.read(context.WithoutCancel(ctx), conn, room, block, slack))
+	err = r.source.read(context.WithoutCancel(ctx), conn, room, block, slack)
+	// Who waits for what came goes first, because the next read begins with a system call.
+	runtime.Gosched()
+	return r.asked(room, err)
 }
 
 // asked notes how a command for so many entries went.

@@ -43,9 +43,8 @@ func addressee(e *entry) (group string, ok bool) {
 	return group, name == requeuedForField
 }
 
-// ownFields are an entry's fields without the address of a copy.
-func ownFields(e *entry) []Field {
-	fields := fieldsOf(&e.Entry)
+// withoutAddress are the fields of an entry without those that make it a copy.
+func withoutAddress(fields []Field) []Field {
 	if _, ok := requeuedFrom(fields); ok {
 		return fields[:len(fields)-2]
 	}

@@ -105,7 +105,7 @@ func (d *dispatcher) retry(handOut, work context.Context, e *entry, v verdict, h
 		d.ledger.again(e)
 	}
 	if d.ledger.maxInFlight == 1 {
-		return d.deliver(handOut, work, e, d.recall)
+		return d.deliver(handOut, work, e, d.front)
 	}
 	return d.deliver(handOut, work, e, nil)
 }

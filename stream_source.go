@@ -72,6 +72,7 @@ func (s *streamSource) startOver(ctx context.Context, last xstream.ID) error {
 func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
 	sent := time.Now()
 	entries, err := conn.Read(ctx, s.cursor, room, block, slack+s.appetite.slack)
+	defer clear(entries)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,7 @@ type Conn struct {
 	dedicated rueidis.DedicatedClient
 	clientID  int64
 	group     atomic.Pointer[string] // the group that is read; nil = none
+	entries   []Entry                // memory for the next read
 }
 
 // Dial reserves a connection. The first command on it decides which node of a
@@ -95,7 +96,8 @@ type GroupRead struct {
 }
 
 // ReadGroup reads what the group has not handed to anybody. Nothing within
-// Block is no error.
+// Block is no error. The slice is used again for the next read: who has copied what it
+// needs should clear it.
 func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, error) {
 	if r.Count < 1 {
 		return nil, ErrBadCount
@@ -108,7 +110,8 @@ func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, er
 	return c.await(ctx, r.Block+r.Slack, b.Streams().Key(g.Key).Id(">").Build())
 }
 
-// Read reads what comes after an ID. The reply may take slack longer than usual.
+// Read reads what comes after an ID. The reply may take slack longer than usual. The
+// slice is like that of ReadGroup.
 func (c *Conn) Read(ctx context.Context, after ID, count int, block, slack time.Duration) ([]Entry, error) {
 	if count < 1 {
 		return nil, ErrBadCount
@@ -124,5 +127,6 @@ func (c *Conn) await(ctx context.Context, block time.Duration, cmd rueidis.Compl
 	if err != nil {
 		return nil, ignoreNil(err)
 	}
-	return parseStreams(nil, &reply)
+	c.entries, err = parseStreams(c.entries[:0], &reply)
+	return c.entries, err
 }
