@@ -64,6 +64,7 @@ func (d *delivery) isAcked() bool {
 func (d *dispatcher) run(handOut, work context.Context) {
 	d.front = &front{attend: func(e *entry, sent *delivery) { d.attend(handOut, work, e, sent) }, acked: d.acked}
 	defer d.front.close()
+	defer d.stale.stop()
 	for {
 		d.front.collect()
 		e := d.ledger.next(handOut, d.front.entrust)

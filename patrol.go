@@ -19,7 +19,8 @@ const patrolTimeout = 2 * time.Second
 // to write and read for each of them, would be most of what an idle process does.
 //
 // It only looks. Who has something to do, or got no answer, is called and does the
-// rest.
+// rest. Its goroutine is ended by who leaves last; nobody waits for it, as it changes
+// nothing on the server and tells nobody who has left.
 type patrol struct {
 	client rueidis.Client
 	period time.Duration
@@ -49,8 +50,6 @@ var patrols = struct { //nolint:gochecknoglobals // a client may be shared by al
 // stand has a member's group looked at once in a period, until leave. It returns nil if
 // there is nobody to do that: on a cluster, a node that is frozen would hold up the answers
 // of the others.
-//
-// nextPos is when to ask where the group stands.
 func stand(m *member, period time.Duration, nextPos time.Time, call chan struct{}) *post {
 	if !xstream.IsOneServer(m.group.Client) {
 		return nil
