@@ -170,6 +170,7 @@ func (c *claimer) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	epoch := c.member.currentEpoch()
 	sum, err := ask(ctx, c.member, c.member.group.Summary)
 	if err != nil {
 		return err
@@ -207,6 +208,9 @@ func (c *claimer) sweep(ctx context.Context) error {
 		c.nextLook = time.Time{}
 	} else if err := c.lookAtOthers(ctx); err != nil {
 		return err
+	}
+	if again, err := c.member.groupReplaced(ctx, epoch); again || err != nil {
+		return err // what we saw may be the new group's: the next sweep sees it again
 	}
 	c.member.unheld.saw(append(free, c.silent...), c.delays.walked())
 	return nil
@@ -255,11 +259,16 @@ func (c *claimer) learnPosition(ctx context.Context, sum xstream.Summary) error 
 func (c *claimer) lookForReleased(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
+	epoch := c.member.currentEpoch()
 	free, err := c.offerReleased(ctx)
 	if err != nil {
 		return false
 	}
-	c.member.unheld.released(free)
+	if len(free) > 0 {
+		if again, err := c.member.groupReplaced(ctx, epoch); !again && err == nil {
+			c.member.unheld.released(free)
+		}
+	}
 	return c.offering()
 }
 

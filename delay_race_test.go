@@ -37,7 +37,7 @@ func TestDelayIsNotRepeatedForWhatIsBackAgain(t *testing.T) {
 		if attempts++; attempts > 1 {
 			return nil
 		}
-		_, err := m.group.Delay(ctx, "me", []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, 0)
+		_, err := m.group.Delay(ctx, xstream.Giver{Consumer: "me"}, []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, 0)
 		require.NoError(t, err)
 		taken, err := m.group.Take(ctx, xstream.Claim{Consumer: "me", From: xstream.Delayed, IDs: []string{e.id}})
 		require.NoError(t, err)
@@ -118,7 +118,7 @@ func TestWhatIsGivenBackWhileTheGroupIsRestoredIsGivenBackAgain(t *testing.T) {
 	counts := m.ledger.counts([]*entry{e})
 	attempts := 0
 	require.NoError(t, m.giveBack(t.Context(), counts, func(ctx context.Context) (int64, error) {
-		n, err := m.group.Delay(ctx, "me", counts, time.Hour)
+		n, err := m.group.Delay(ctx, xstream.Giver{Consumer: "me"}, counts, time.Hour)
 		if attempts++; attempts == 1 {
 			server.Do(t, "XGROUP", "DESTROY", "orders", "g")
 			require.NoError(t, m.restore(ctx, m.currentEpoch()))

@@ -122,7 +122,7 @@ func (m *member) giveBackAgain(ctx context.Context, held []*entry, registered []
 		return nil
 	}
 	_, err := askOnce(ctx, m, func(ctx context.Context) (int64, error) {
-		return m.group.Release(ctx, m.name(), m.ledger.handedOut(gone))
+		return m.group.Release(ctx, m.giver(), m.ledger.handedOut(gone))
 	})
 	return err
 }

@@ -16,8 +16,16 @@ func (m *member) release(ctx context.Context, entries []*entry) error {
 	}
 	counts := m.ledger.handedOut(entries)
 	return m.giveBack(ctx, counts, func(ctx context.Context) (int64, error) {
-		return m.group.Release(ctx, m.name(), counts)
+		return m.group.Release(ctx, m.giver(), counts)
 	})
+}
+
+// giver is who gives back, and to which group: what another one gets that we don't know
+// yet would be registered there again when we do, and others may have acked it by then.
+func (m *member) giver() xstream.Giver {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return xstream.Giver{Consumer: m.consumer, MarkKey: m.markKey, Mark: m.mark}
 }
 
 // giveBack runs a command that gives entries back, and again if they were not ours
@@ -62,7 +70,7 @@ func (m *member) delay(ctx, work context.Context, e *entry, d time.Duration) boo
 
 func (m *member) tryDelay(ctx context.Context, e *entry, d time.Duration) error {
 	return m.giveBack(ctx, m.ledger.counts([]*entry{e}), func(ctx context.Context) (int64, error) {
-		return m.group.Delay(ctx, m.name(), []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, d)
+		return m.group.Delay(ctx, m.giver(), []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, d)
 	})
 }
 

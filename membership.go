@@ -123,7 +123,7 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 	held := slices.DeleteFunc(m.member.ledger.all(), func(e *entry) bool { return acked[e.id] })
 	counts := m.member.ledger.handedOut(held)
 	_, err := askOnce(ctx, m.member, func(ctx context.Context) (int64, error) {
-		return m.member.group.Release(ctx, m.member.name(), counts)
+		return m.member.group.Release(ctx, xstream.Giver{Consumer: m.member.name()}, counts)
 	})
 	var removed bool
 	if err == nil {

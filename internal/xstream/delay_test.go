@@ -23,7 +23,7 @@ func dueOf(tb testing.TB, g Group, count int) []string {
 // delay gives entries back for later and requires that all of them went.
 func delay(tb testing.TB, g Group, d time.Duration, ids ...string) {
 	tb.Helper()
-	n, err := g.Delay(tb.Context(), "me", each(Unchanged, ids...), d)
+	n, err := g.Delay(tb.Context(), Giver{Consumer: "me"}, each(Unchanged, ids...), d)
 	require.NoError(tb, err)
 	require.Equal(tb, int64(len(ids)), n)
 }
@@ -63,7 +63,7 @@ func TestDelayKeepsOrSetsTheCount(t *testing.T) {
 	g := newGroup(t)
 	deliver(t, g, "me", 1, 2)
 	set(t, g, "me", 0, 3, ids(1, 2)...)
-	n, err := g.Delay(t.Context(), "me", []Count{{id(1), Unchanged}, {id(2), 5}}, time.Minute)
+	n, err := g.Delay(t.Context(), Giver{Consumer: "me"}, []Count{{id(1), Unchanged}, {id(2), 5}}, time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, int64(2), n)
 	require.Equal(t, map[string]string{id(1): Delayed + " 3", id(2): Delayed + " 5"}, ownersOf(t, g))
@@ -75,11 +75,11 @@ func TestDelayGivesBackOnlyItsOwn(t *testing.T) {
 	deliver(t, g, "other", 1, 1)
 	deliver(t, g, "me", 2, 3)
 	shared.Do(t, "XACK", g.Key, g.Name, id(2))
-	n, err := g.Delay(t.Context(), "me", each(Unchanged, ids(1, 4)...), time.Minute)
+	n, err := g.Delay(t.Context(), Giver{Consumer: "me"}, each(Unchanged, ids(1, 4)...), time.Minute)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), n)
 	require.Equal(t, map[string]string{id(1): "other 1", id(3): Delayed + " 1"}, ownersOf(t, g))
-	n, err = g.Delay(t.Context(), "me", each(Unchanged, id(3)), 0)
+	n, err = g.Delay(t.Context(), Giver{Consumer: "me"}, each(Unchanged, id(3)), 0)
 	require.NoError(t, err)
 	require.Zero(t, n, "to do it again changes nothing")
 	require.Empty(t, dueOf(t, g, 9))

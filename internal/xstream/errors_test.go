@@ -87,7 +87,7 @@ var calls = map[string]func(ctx context.Context, g Group) error{
 		return err
 	},
 	"Release": func(ctx context.Context, g Group) error {
-		_, err := g.Release(ctx, "me", each(Unchanged, id(1)))
+		_, err := g.Release(ctx, Giver{Consumer: "me"}, each(Unchanged, id(1)))
 		return err
 	},
 	"Leave": func(ctx context.Context, g Group) error {

@@ -126,21 +126,33 @@ type Count struct {
 	Deliveries int64
 }
 
+// Giver is a consumer that gives entries back, and the group that it knows. If that was
+// replaced by another one with a mark, nothing is given.
+type Giver struct {
+	Consumer string
+	MarkKey  string // "" = to whatever group has the name
+	Mark     string
+}
+
 // Release gives entries back to the group, as far as they still belong to the
 // consumer.
-func (g Group) Release(ctx context.Context, consumer string, entries []Count) (released int64, err error) {
-	return g.giveTo(ctx, consumer, entries, Released, releasedIdle)
+func (g Group) Release(ctx context.Context, from Giver, entries []Count) (released int64, err error) {
+	return g.giveTo(ctx, from, entries, Released, releasedIdle)
 }
 
 // Delay gives entries back to the group, as far as they still belong to the
 // consumer, for after a time.
-func (g Group) Delay(ctx context.Context, consumer string, entries []Count, d time.Duration) (delayed int64, err error) {
-	return g.giveTo(ctx, consumer, entries, Delayed, releasedIdle-min(max(d, 0), releasedIdle))
+func (g Group) Delay(ctx context.Context, from Giver, entries []Count, d time.Duration) (delayed int64, err error) {
+	return g.giveTo(ctx, from, entries, Delayed, releasedIdle-min(max(d, 0), releasedIdle))
 }
 
-func (g Group) giveTo(ctx context.Context, consumer string, entries []Count, to string, idle time.Duration) (given int64, err error) {
+func (g Group) giveTo(ctx context.Context, from Giver, entries []Count, to string, idle time.Duration) (given int64, err error) {
+	var keys []string
+	if from.MarkKey != "" {
+		keys = []string{from.MarkKey}
+	}
 	for _, page := range pages(entries) {
-		n, err := g.exec(ctx, release, nil, countArgs(page, g.Name, consumer, to, millis(idle))).AsInt64()
+		n, err := g.exec(ctx, release, keys, countArgs(page, g.Name, from.Consumer, to, millis(idle), from.Mark)).AsInt64()
 		if err != nil {
 			return given, err
 		}

@@ -29,7 +29,7 @@ func TestHugeDeliveryCounts(t *testing.T) {
 				require.NoError(t, err)
 				require.EqualValues(t, MaxDeliveries, counts[1])
 			}
-			n, err := g.Release(t.Context(), "me", each(Unchanged, id(2)))
+			n, err := g.Release(t.Context(), Giver{Consumer: "me"}, each(Unchanged, id(2)))
 			require.NoError(t, err)
 			require.EqualValues(t, 1, n)
 			gone, err := g.Leave(t.Context(), "me", Farewell{})

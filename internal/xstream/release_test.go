@@ -28,7 +28,7 @@ func TestReleaseGivesBack(t *testing.T) {
 	deliver(t, g, "me", 1, 4)
 	set(t, g, "me", 0, 3, id(2), id(3))
 	set(t, g, "me", 0, 0, id(4))
-	n, err := g.Release(t.Context(), "me", []Count{{id(1), 0}, {id(2), 2}, {id(3), Unchanged}, {id(4), 0}})
+	n, err := g.Release(t.Context(), Giver{Consumer: "me"}, []Count{{id(1), 0}, {id(2), 2}, {id(3), Unchanged}, {id(4), 0}})
 	require.NoError(t, err)
 	require.Equal(t, int64(4), n)
 	require.Equal(t, map[string]string{
@@ -46,21 +46,41 @@ func TestReleaseGivesBackOnlyItsOwn(t *testing.T) {
 	set(t, g, "other", 60_000, 2, id(1))
 	shared.Do(t, "XACK", g.Key, g.Name, id(3))
 	shared.Do(t, "XDEL", g.Key, id(4))
-	_, err := g.Release(t.Context(), "me", each(0, ids(1, 6)...))
+	_, err := g.Release(t.Context(), Giver{Consumer: "me"}, each(0, ids(1, 6)...))
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{id(1): "other 2", id(2): Released + " 0"}, ownersOf(t, g))
 	require.GreaterOrEqual(t, pendingOf(t, g)[id(1)].idle, 60*time.Second)
+}
+
+// What another group gets that has the name would be registered there once more by who
+// takes it for lost with the one that it knew.
+func TestReleaseGivesNothingToAGroupThatItDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	g := newGroup(t)
+	mark := GroupMark("{"+g.Key+"}", g.Name)
+	deliver(t, g, "me", 1, 3)
+	release := func(known, id string) int64 {
+		n, err := g.Release(t.Context(), Giver{Consumer: "me", MarkKey: mark, Mark: known}, each(0, id))
+		require.NoError(t, err)
+		return n
+	}
+	require.Equal(t, int64(1), release("ours", id(1)), "a mark expires some day, and the group stays")
+	shared.Do(t, "SET", mark, "ours")
+	require.Equal(t, int64(1), release("ours", id(2)))
+	require.Zero(t, release("another", id(3)))
+	require.Zero(t, release("", id(3)))
+	require.Equal(t, map[string]string{id(1): Released + " 0", id(2): Released + " 0", id(3): "me 1"}, ownersOf(t, g))
 }
 
 func TestReleaseOfManyPages(t *testing.T) {
 	t.Parallel()
 	g := newGroup(t)
 	deliver(t, g, "me", 1, 300)
-	n, err := g.Release(t.Context(), "me", each(0, ids(1, 300)...))
+	n, err := g.Release(t.Context(), Giver{Consumer: "me"}, each(0, ids(1, 300)...))
 	require.NoError(t, err)
 	require.Equal(t, int64(300), n)
 	requireTakenAtOnce(t, g, ids(1, 300)...)
-	n, err = g.Release(t.Context(), "me", each(0, ids(1, 300)...))
+	n, err = g.Release(t.Context(), Giver{Consumer: "me"}, each(0, ids(1, 300)...))
 	require.NoError(t, err)
 	require.Zero(t, n, "the peer has them")
 }
@@ -68,7 +88,7 @@ func TestReleaseOfManyPages(t *testing.T) {
 func TestReleaseReportsWhatItReleasedBeforeAnError(t *testing.T) {
 	t.Parallel()
 	g := Group{Stream: Stream{Client: mock(t, number(128), "-ERR no\r\n"), Key: "k"}, Name: "g"}
-	n, err := g.Release(t.Context(), "me", each(0, ids(1, 129)...))
+	n, err := g.Release(t.Context(), Giver{Consumer: "me"}, each(0, ids(1, 129)...))
 	require.Error(t, err)
 	require.Equal(t, int64(128), n)
 }

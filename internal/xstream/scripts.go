@@ -103,15 +103,18 @@ if #renew > 5 then
 end
 return reply`)
 
-// release gives entries to a reserved consumer, if they are still the consumer's.
+// release gives entries to a reserved consumer, if they are still the consumer's, and
+// the group is the one that it knows.
 //
-//	KEYS[1] stream
-//	ARGV[1] group   ARGV[2] consumer   ARGV[3] reserved consumer   ARGV[4] idle time in ms
-//	ARGV[5], [6]… ID, its count or -1 to keep it
+//	KEYS[1] stream   KEYS[2] mark, if any
+//	ARGV[1] group    ARGV[2] consumer   ARGV[3] reserved consumer   ARGV[4] idle time in ms
+//	ARGV[5] the mark that the consumer knows
+//	ARGV[6], [7]… ID, its count or -1 to keep it
 //	reply   how many were released
 var release = rueidis.NewLuaScript(bounded + `
+if KEYS[2] and (redis.call('GET', KEYS[2]) or ARGV[5]) ~= ARGV[5] then return 0 end
 local n = 0
-for i = 5, #ARGV, 2 do
+for i = 6, #ARGV, 2 do
   local p = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2])[1]
   if p then
     redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[3], 0, ARGV[i], 'IDLE', ARGV[4],
