@@ -78,3 +78,19 @@ func TestMembersShareTheLookThroughAll(t *testing.T) {
 		require.Equal(t, from.Ms+scanPage-1, c.scanFrom.Ms, "the next one, in its order")
 	}
 }
+
+// Who has nothing to renew would not notice that others can't, and rob them when they can
+// again.
+func TestLookAtOthersFailsWhereARenewalWould(t *testing.T) {
+	t.Parallel()
+	m, _, server := delaying(t)
+	c := newClaimer(m, "orders", nil, m.log)
+	for _, right := range []string{"xack", "evalsha"} {
+		server.Do(t, "ACL", "SETUSER", "default", "-"+right)
+		c.nextLook = time.Time{}
+		require.Error(t, c.lookAtOthers(t.Context()), right)
+		server.Do(t, "ACL", "SETUSER", "default", "+"+right)
+	}
+	c.nextLook = time.Time{}
+	require.NoError(t, c.lookAtOthers(t.Context()))
+}

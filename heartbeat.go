@@ -64,6 +64,7 @@ func (h *heartbeat) run(ctx context.Context) {
 			timer.Reset(untilTick(period))
 		}
 		if err := h.beat(ctx); err != nil {
+			h.member.health.note(time.Now(), err) // others can't renew either
 			t.failures++
 			t.report(err)
 		} else {

@@ -71,3 +71,20 @@ func TestWhatComesWhenNothingWasHeldIsLookedAfter(t *testing.T) {
 		return len(m.ledger.buffer) == 0 || m.ledger.buffer[0].kept // it has asked whether it is ours
 	}, 10*time.Second, 10*time.Millisecond)
 }
+
+// What keeps us from renewing keeps others from it: what they have looks abandoned then.
+func TestRefusedRenewalIsAnOutage(t *testing.T) {
+	t.Parallel()
+	m, e, server := delaying(t)
+	server.Do(t, "ACL", "SETUSER", "default", "-evalsha")
+	m.ledger.confirm(e, time.Now().Add(-m.minIdle))
+	m.minIdle = time.Second
+	m.health.since = time.Now().Add(-time.Hour)
+	h := &heartbeat{member: m, ledger: m.ledger, log: m.log}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { h.run(ctx) })
+	defer running.Wait()
+	defer stop()
+	require.Eventually(t, func() bool { return m.health.age() < time.Hour }, 10*time.Second, 10*time.Millisecond)
+}

@@ -31,10 +31,10 @@ func (g Group) Ack(ctx context.Context, ids []string) (int64, error) {
 	return g.Client.Do(ctx, g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ids...).Build()).AsInt64()
 }
 
-// Write is a write that changes nothing: it fails, or waits, where others would.
+// Write is a write that changes nothing: it fails, or waits, where others would, and
+// Touch in particular.
 func (g Group) Write(ctx context.Context) error {
-	_, err := g.Ack(ctx, []string{ackNothing})
-	return err
+	return g.exec(ctx, write, nil, []string{g.Name}).Error()
 }
 
 // Position is the ID of the last entry that the group handed to a consumer.

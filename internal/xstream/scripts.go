@@ -103,6 +103,11 @@ if #renew > 5 then
 end
 return reply`)
 
+// write changes nothing. It is a script, because it takes other rights to run one.
+//
+//	KEYS[1] stream   ARGV[1] group
+var write = rueidis.NewLuaScript(`return redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')`)
+
 // release gives entries to a reserved consumer, if they are still the consumer's, and
 // the group is the one that it knows.
 //
