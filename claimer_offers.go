@@ -67,7 +67,8 @@ func (c *claimer) offering() bool {
 	return len(c.offers) > 0
 }
 
-// offerAnew makes an offer instead of former ones of the same consumer's entries.
+// offerAnew makes an offer instead of former ones of the same consumer's entries. What was
+// released is the first to be taken: it may have been taken before, and given back.
 func (c *claimer) offerAnew(claim xstream.Claim, pending []xstream.Pending) {
 	for _, p := range pending {
 		claim.IDs = append(claim.IDs, p.ID.String())
@@ -75,7 +76,11 @@ func (c *claimer) offerAnew(claim xstream.Claim, pending []xstream.Pending) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == claim.From })
-	if len(claim.IDs) > 0 {
+	switch {
+	case len(claim.IDs) == 0:
+	case claim.From == xstream.Released:
+		c.offers = slices.Insert(c.offers, 0, &claim)
+	default:
 		c.offers = append(c.offers, &claim)
 	}
 }

@@ -46,11 +46,9 @@ func (s *groupSource) claim(ctx context.Context, room int) (int, error) {
 	if n, err := s.recover(ctx, room); n > 0 || err != nil {
 		return n, err
 	}
-	if s.released.Swap(false) {
-		s.started = false
-	}
-	if !s.started && !s.claimer.offering() {
-		// What was released before we came is older than what is new.
+	if s.released.Swap(false) || !s.started && !s.claimer.offering() {
+		// What was released before we came is older than what is new, and what we have given
+		// back also than what is left of an offer.
 		s.started = !s.claimer.lookForReleased(ctx)
 	}
 	offer, c := s.claimer.next(room, !s.yield)
