@@ -123,7 +123,12 @@ func (c *Conn) Read(ctx context.Context, after ID, count int, block, slack time.
 func (c *Conn) await(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, block+readGrace)
 	defer cancel()
-	reply, err := c.dedicated.Do(ctx, cmd).ToMessage()
+	return c.batch(c.dedicated.Do(ctx, cmd))
+}
+
+// batch parses the reply to a read.
+func (c *Conn) batch(result rueidis.RedisResult) ([]Entry, error) {
+	reply, err := result.ToMessage()
 	if err != nil {
 		return nil, ignoreNil(err)
 	}

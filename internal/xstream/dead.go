@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strconv"
+
+	"github.com/redis/rueidis"
 )
 
 // maxScriptValues is how many values a script can pass to a command: Lua's stack
@@ -38,25 +40,34 @@ func (g Group) buryLarge(ctx context.Context, b Burial) (bool, error) {
 	if err != nil || counts[0] == NotMine {
 		return false, err
 	}
+	_, err = g.inscribe(ctx, b, g.Client.B().Eval().Script(ackBuried).Numkeys(2).Key(g.Key, b.Dead).Arg(g.Name, b.ID).Build())
+	return err == nil, err
+}
+
+// inscribe adds a letter and then sends the script that acks its entry, in one
+// transaction. The error is that of the letter; the reply is the script's.
+func (g Group) inscribe(ctx context.Context, b Burial, ack rueidis.Completed) (rueidis.RedisMessage, error) {
+	var none rueidis.RedisMessage
 	a := Adder{client: g.Client}
 	replies := g.Client.DoMulti(ctx,
 		g.Client.B().Multi().Build(),
 		g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ackNothing).Build(), // fails as the ack would, and with it the transaction
 		a.command([]string{b.Dead}, nil, &Addition{MaxLen: b.MaxLen, Fields: b.Fields}),
-		g.Client.B().Eval().Script(ackBuried).Numkeys(2).Key(g.Key, b.Dead).Arg(g.Name, b.ID).Build(),
+		ack,
 		g.Client.B().Exec().Build(),
 	)
 	if err := replies[0].Error(); err != nil && IsReply(err) { // no transactions: each was executed by itself
-		return true, replies[2].Error()
+		acked, _ := replies[3].ToMessage()
+		return acked, replies[2].Error()
 	}
 	results, err := replies[4].ToArray()
 	if err != nil {
-		return false, err
+		return none, err
 	}
 	if len(results) != 3 {
-		return false, errShort
+		return none, errShort
 	}
-	return true, results[1].Error()
+	return results[2], results[1].Error()
 }
 
 // Requeue says how a dead letter goes back to its group.

@@ -46,3 +46,16 @@ func ConsumerLease(prefix, group, consumer string) string {
 
 // GroupMark is the key by which members learn that their group was created anew.
 func GroupMark(prefix, group string) string { return prefix + ":mark:" + group }
+
+// PartitionLease is the key that says which member of a group has a partition.
+func PartitionLease(prefix, group string) string { return prefix + ":lease:" + group }
+
+// Members is the key of the members of a group of a partitioned topic, and when each
+// is taken for dead.
+func Members(prefix, group string) string { return prefix + ":members:" + group }
+
+// Owned is the key of what each of them has.
+func Owned(prefix, group string) string { return prefix + ":owned:" + group }
+
+// Wake is the stream on which they wait for a change.
+func Wake(prefix, group string) string { return prefix + ":wake:" + group }

@@ -79,7 +79,10 @@ func TestDerivedKeysShareTheSlotAndNothingElse(t *testing.T) {
 		tagged++
 		require.Contains(t, prefix, stream)
 		group, consumer := word(0), word(0)
-		for _, key := range []string{DeadLetters(prefix, group), ConsumerLease(prefix, group, consumer), GroupMark(prefix, group)} {
+		for _, key := range []string{
+			DeadLetters(prefix, group), ConsumerLease(prefix, group, consumer), GroupMark(prefix, group),
+			PartitionLease(prefix, group), Members(prefix, group), Owned(prefix, group), Wake(prefix, group),
+		} {
 			require.True(t, strings.HasPrefix(key, prefix), key)
 			require.Equal(t, slot(stream), slot(key), "%q of %q", key, stream)
 		}

@@ -79,7 +79,9 @@ return {taken, gone, i - 6}`)
 //
 // The ones whose count stays go into one XCLAIM, which is what makes a
 // heartbeat of many entries cheap.
-var touch = rueidis.NewLuaScript(bounded + `
+var touch = rueidis.NewLuaScript(touching)
+
+const touching = bounded + `
 local reply, at, renew = {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
 for i = 3, #ARGV, 2 do
   local id, count = ARGV[i], tonumber(ARGV[i + 1])
@@ -101,7 +103,7 @@ if #renew > 5 then
   renew[#renew + 1] = 'JUSTID'
   for _, id in ipairs(redis.call(unpack(renew))) do reply[at[id][1]] = at[id][2] end
 end
-return reply`)
+return reply`
 
 // write changes nothing. It is a script, because it takes other rights to run one.
 //
@@ -192,7 +194,9 @@ return {redis.call('GET', KEYS[2]) or '', mine, theirs}`)
 //	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID
 //	ARGV[4] the most dead letters to keep, 0 = all   ARGV[5…] name, value, …
 //	reply   1, or 0 when the entry is no longer the consumer's
-var bury = rueidis.NewLuaScript(`
+var bury = rueidis.NewLuaScript(burying)
+
+const burying = `
 redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')
 if not redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])[1] then return 0 end
 if ARGV[4] == '0' then
@@ -201,7 +205,7 @@ else
   redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], '*', unpack(ARGV, 5))
 end
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
-return 1`)
+return 1`
 
 // ackBuried ends a burial whose letter is too long for a script. It is part of a
 // transaction, which goes on when its XADD has failed.
