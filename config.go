@@ -21,15 +21,34 @@ type PublisherConfig struct {
 
 	// MaxLen returns how many entries the stream of a topic should keep, 0 for
 	// all of them. Older ones are trimmed as new ones are published, in steps of
-	// about a hundred, and whether they were consumed or not. Default: nil, which
-	// never trims.
+	// about a hundred, and whether they were consumed or not. The stream of each
+	// partition of a topic keeps so many. Default: nil, which never trims.
 	MaxLen func(topic string) int64
 
 	// EntryID returns the ID for a message's entry: "<milliseconds>-<sequence>",
 	// "<milliseconds>-*", or "" to let the server choose. IDs of a stream only
 	// grow; a message whose ID is too small is not published, and Publish says so.
-	// Default: nil, which lets the server choose.
+	// Each partition of a topic has IDs of its own. Default: nil, which lets the
+	// server choose.
 	EntryID func(topic string, msg *message.Message) string
+
+	// Partitions returns how many partitions a topic has, from 1 to 1024, or 0 when it
+	// is not partitioned. It returns always the same for a topic. Messages with the
+	// same PartitionKey go to one partition. The partitions of "orders" are the
+	// streams "orders:0", "orders:1" and so on, which must not be topics of their
+	// own; with 1 it is the ordinary stream, "orders".
+	//
+	// The first to use a topic records the number in Redis. Publishing with another
+	// number fails with a *PartitionsError. A number that was changed is noticed
+	// after at most about five seconds; SwitchPartitions says how to change it, or
+	// how to divide a topic that had no partitions. Default: nil, no topic is
+	// partitioned.
+	Partitions func(topic string) int
+
+	// PartitionKey returns what decides about the partition of a message. It needs
+	// Partitions, and is not called for other topics. Default: nil, no message has a
+	// key, so that they are spread evenly over the partitions.
+	PartitionKey KeyFunc
 }
 
 // SubscriberConfig configures a Subscriber. Only Client is required.

@@ -12,10 +12,14 @@ import (
 // What is wrong with a configuration, or with a name.
 
 func (c PublisherConfig) validate() error {
+	var errs []error
 	if c.Client == nil {
-		return &ConfigError{"PublisherConfig.Client", nil, "a rueidis.Client is required"}
+		errs = append(errs, &ConfigError{"PublisherConfig.Client", nil, "a rueidis.Client is required"})
 	}
-	return nil
+	if c.PartitionKey != nil && c.Partitions == nil {
+		errs = append(errs, &ConfigError{"PublisherConfig.PartitionKey", "func", "needs Partitions"})
+	}
+	return errors.Join(errs...)
 }
 
 // validate expects the defaults to be filled in. It reports all bad fields.

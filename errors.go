@@ -32,6 +32,10 @@ var (
 	// ErrOutcomeUnknown is what a PublishError is when the answer for a message
 	// was lost. It may be in the stream or not.
 	ErrOutcomeUnknown = errors.New("unknown whether a message was published")
+
+	// ErrNotDrained is returned by SwitchPartitions while a group has something left
+	// in a partition.
+	ErrNotDrained = errors.New("not everything is handled yet")
 )
 
 var (
@@ -49,6 +53,22 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string {
 	return fmt.Sprintf("%s = %v: %s", e.Field, quoted(e.Value), e.Reason)
+}
+
+// PartitionsError says that a topic does not have as many partitions as it is used
+// with. To go on would put messages with one key into different partitions.
+type PartitionsError struct {
+	Topic      string
+	Configured int
+	Recorded   int // in Redis; 0 = none, which only SwitchPartitions returns
+}
+
+func (e *PartitionsError) Error() string {
+	if e.Recorded == 0 {
+		return fmt.Sprintf("topic %q has no number of partitions recorded, and %d are expected", e.Topic, e.Configured)
+	}
+	return fmt.Sprintf("topic %q has %d partitions, and %d are configured: use %d, or see SwitchPartitions on changing it",
+		e.Topic, e.Recorded, e.Configured, e.Recorded)
 }
 
 func quoted(v any) any {

@@ -22,6 +22,7 @@ type Publisher struct {
 	config PublisherConfig
 	log    logger
 	adder  *xstream.Adder
+	topics partitionedTopics
 
 	mu     sync.RWMutex // held for reading during a call of Publish
 	closed bool         // protected by mu
@@ -40,13 +41,19 @@ func NewPublisher(config PublisherConfig, adapter watermill.LoggerAdapter) (*Pub
 }
 
 // Publish adds messages to the topic's stream, in order, and returns when Redis
-// has answered for all of them. The topic is the key of the stream.
+// has answered for all of them. The topic is the key of the stream, unless
+// PublisherConfig.Partitions divides it into several.
 //
 // Several messages are one transaction: all are published or none, unless IDs of
 // the user's own are too small, the answer is lost, or the server allows no
 // transactions. The error is a *PublishError then, which tells the messages
 // apart; errors.Is with ErrNonePublished says that all of them can be published
-// again without making duplicates.
+// again without making duplicates. The messages of a topic with several partitions are
+// one transaction for each partition: those of one may be published and those of
+// another not.
+//
+// The first call for a topic with partitions, and then one every five seconds, checks
+// their number before it sends anything, which is one more round trip.
 //
 // A message whose context has ended is not sent, and neither are the others of
 // its call. Once it is sent, the context no longer counts: Publish waits for the
@@ -75,6 +82,15 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	maxLen, err := p.maxLen(topic)
 	if err != nil {
 		return newPublishError(topic, messages, err)
+	}
+	if p.config.Partitions != nil {
+		n, err := p.partitions(topic)
+		if err != nil {
+			return newPublishError(topic, messages, err)
+		}
+		if n > 0 {
+			return p.publishPartitioned(topic, n, messages, maxLen)
+		}
 	}
 	// From here on nothing but an answer ends the call: rueidis may write a
 	// command late, and reads the payload then.

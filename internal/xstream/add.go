@@ -58,12 +58,9 @@ func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Ad
 		return []Added{a.AddOne(ctx, stream, &entries[0])}
 	}
 	if a.plain.Load() {
-		return collect(a.client.DoMulti(ctx, a.commands(stream, entries, 0)...))
+		return collect(a.client.DoMulti(ctx, a.pipeline(make(rueidis.Commands, 0, len(entries)), stream, entries)...))
 	}
-	cmds := a.commands(stream, entries, 2)
-	cmds[0] = a.client.B().Multi().Build()
-	cmds[len(cmds)-1] = a.client.B().Exec().Build()
-	return a.transacted(a.client.DoMulti(ctx, cmds...))
+	return a.transacted(a.client.DoMulti(ctx, a.transaction(make(rueidis.Commands, 0, len(entries)+2), stream, entries)...))
 }
 
 // transacted reads the replies to MULTI, the entries and EXEC.
@@ -94,18 +91,24 @@ func (a *Adder) transacted(replies []rueidis.RedisResult) []Added {
 	return out
 }
 
-// commands are those that add the entries, with room for extra others around them.
-func (a *Adder) commands(stream string, entries []Addition, extra int) rueidis.Commands {
-	cmds := make(rueidis.Commands, len(entries)+extra)
-	whole := []string{stream}
-	key, argument := whole, []string(nil)
+// pipeline appends the commands that add entries one by one.
+func (a *Adder) pipeline(cmds rueidis.Commands, stream string, entries []Addition) rueidis.Commands {
+	key := []string{stream}
 	for i := range entries {
-		cmds[i+extra/2] = a.command(key, argument, &entries[i])
-		if extra > 0 { // the others of a transaction go where its first one goes
-			key, argument = nil, whole
-		}
+		cmds = append(cmds, a.command(key, nil, &entries[i]))
 	}
 	return cmds
+}
+
+// transaction appends the commands that add entries together. All but the first XADD go
+// where that goes.
+func (a *Adder) transaction(cmds rueidis.Commands, stream string, entries []Addition) rueidis.Commands {
+	whole := []string{stream}
+	cmds = append(cmds, a.client.B().Multi().Build(), a.command(whole, nil, &entries[0]))
+	for i := range entries[1:] {
+		cmds = append(cmds, a.command(nil, whole, &entries[i+1]))
+	}
+	return append(cmds, a.client.B().Exec().Build())
 }
 
 // command adds an entry. It is sent where its key belongs, or its key is a mere

@@ -243,6 +243,27 @@ end
 redis.call('XDEL', KEYS[2], ARGV[2])
 return 1`)
 
+// recordPartitions records how many partitions a topic has, if nobody has yet.
+//
+//	KEYS[1] hash   ARGV[1] number
+//	reply   the number that is recorded now
+var recordPartitions = rueidis.NewLuaScript(`
+local n = redis.call('HGET', KEYS[1], 'n')
+if n then return n end
+redis.call('HSET', KEYS[1], 'n', ARGV[1])
+return ARGV[1]`)
+
+// switchPartitions changes the number of a topic's partitions. Where none is recorded, the
+// topic has been used without partitions, which is one.
+//
+//	KEYS[1] hash   ARGV[1] present number   ARGV[2] new number
+//	reply   the number that was recorded; 0 when none was and the present one is not 1
+var switchPartitions = rueidis.NewLuaScript(`
+local n = redis.call('HGET', KEYS[1], 'n')
+if (n or '1') ~= ARGV[1] then return n or '0' end
+redis.call('HSET', KEYS[1], 'n', ARGV[2])
+return ARGV[1]`)
+
 // discard removes a consumer, unless something is pending for it: the server
 // would forget those entries with it.
 //
