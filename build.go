@@ -64,6 +64,9 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 		prefetch = 1 // what is read ahead would be lost in a crash
 	}
 	sub.ledger = newLedger(s.config.MaxInFlight, newPace(prefetch))
+	if s.config.PartitionKey != nil && s.config.MaxInFlight > 1 {
+		sub.ledger.order = newKeyOrder()
+	}
 	sub.dispatcher = &dispatcher{
 		ledger:     sub.ledger,
 		opener:     s.opener(topic),
@@ -83,7 +86,11 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 // opener makes the messages of a topic. What is in no pending list may be trimmed, and
 // could not be read again, so nothing of it is lent.
 func (s *Subscriber) opener(topic string) *opener {
-	return &opener{stream: topic, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
+	o := &opener{stream: topic, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
+	if key := s.config.PartitionKey; key != nil {
+		o.key = func(msg *message.Message) (string, error) { return key(topic, msg) }
+	}
+	return o
 }
 
 // follow completes a subscription without a group.

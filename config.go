@@ -76,6 +76,19 @@ type SubscriberConfig struct {
 	// message comes after the ack of the one before. At most 65536.
 	MaxInFlight int
 
+	// PartitionKey returns the key of a message; see KeyFromMetadata. With MaxInFlight
+	// above 1 it keeps the order of messages that have a key in common: the next one is
+	// handed out when the one before is settled for good, its retries included. A slow key
+	// holds up its own messages only, until 4,096 of them wait, or 8 MiB. The order is
+	// that of one subscription: other members of its group may have messages with the
+	// same key at the same time. It does not go with ReturnToGroup or AtMostOnce
+	// then. With MaxInFlight 1 everything is in order anyway.
+	//
+	// It is called from one goroutine of each subscription and should return quickly. A message
+	// for which it returns an error is treated like an entry that is no message. See
+	// PartitionKeyFromContext. Default: nil, no keys.
+	PartitionKey KeyFunc
+
 	// Start says where to begin. Default: the oldest entry for a new group, the
 	// newest for a subscription without a group. A group that exists goes on where
 	// it is.

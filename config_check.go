@@ -85,6 +85,9 @@ func (c SubscriberConfig) validateRetries(bad func(field string, value any, reas
 	if c.NackPolicy > ReturnToGroup {
 		bad("NackPolicy", c.NackPolicy, "must be RedeliverInPlace or ReturnToGroup")
 	}
+	if c.PartitionKey != nil && c.MaxInFlight > 1 {
+		c.validateKeyOrder(bad)
+	}
 	if c.MaxDeliveries < 0 {
 		bad("MaxDeliveries", c.MaxDeliveries, "must be at least 1, or 0 for no limit")
 	}
@@ -113,6 +116,15 @@ func (c SubscriberConfig) validateRetries(bad func(field string, value any, reas
 	}
 	if c.MaxDeadLetters > 0 {
 		bad("MaxDeadLetters", c.MaxDeadLetters, noLetters)
+	}
+}
+
+func (c SubscriberConfig) validateKeyOrder(bad func(field string, value any, reason string)) {
+	if c.NackPolicy == ReturnToGroup {
+		bad("PartitionKey", "func", "does not go with ReturnToGroup and MaxInFlight above 1: others would overtake a message that failed")
+	}
+	if c.AtMostOnce {
+		bad("PartitionKey", "func", "does not go with AtMostOnce and MaxInFlight above 1: what waits for its key would be lost in a crash")
 	}
 }
 

@@ -87,6 +87,19 @@ func TestSubscriberConfigKeepsWhatIsSet(t *testing.T) {
 
 type otherMarshaler struct{ DefaultMarshaler }
 
+func withKeys(c *SubscriberConfig) { c.MaxInFlight, c.PartitionKey = 2, KeyFromMetadata("key") }
+
+func TestSubscriberConfigTakesKeysWhereAllIsInOrder(t *testing.T) {
+	t.Parallel()
+	for _, change := range []func(*SubscriberConfig){
+		func(c *SubscriberConfig) { c.NackPolicy = ReturnToGroup },
+		func(c *SubscriberConfig) { c.AtMostOnce = true },
+		func(c *SubscriberConfig) { c.MaxInFlight = 2 },
+	} {
+		require.NoError(t, config(func(c *SubscriberConfig) { withKeys(c); c.MaxInFlight = 1; change(c) }).validate())
+	}
+}
+
 func TestSubscriberConfigRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -100,6 +113,8 @@ func TestSubscriberConfigRefuses(t *testing.T) {
 		"keyword for a consumer":     {func(c *SubscriberConfig) { c.Consumer = "STREAMS" }, "Consumer"},
 		"negative MaxInFlight":       {func(c *SubscriberConfig) { c.MaxInFlight = -1 }, "MaxInFlight"},
 		"great MaxInFlight":          {func(c *SubscriberConfig) { c.MaxInFlight = 65537 }, "MaxInFlight"},
+		"keys that return to group":  {func(c *SubscriberConfig) { withKeys(c); c.NackPolicy = ReturnToGroup }, "PartitionKey"},
+		"keys at most once":          {func(c *SubscriberConfig) { withKeys(c); c.AtMostOnce = true }, "PartitionKey"},
 		"no ID":                      {func(c *SubscriberConfig) { c.Start = StartAfterID("x") }, "Start"},
 		"short MinIdle":              {func(c *SubscriberConfig) { c.MinIdle = time.Second - 1 }, "MinIdle"},
 		"short CloseTimeout":         {func(c *SubscriberConfig) { c.CloseTimeout = time.Millisecond - 1 }, "CloseTimeout"},

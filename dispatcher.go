@@ -71,6 +71,9 @@ func (d *dispatcher) run(handOut, work context.Context) {
 		if e == nil {
 			return
 		}
+		if !d.assign(e) {
+			continue
+		}
 		if d.mayHaveToWait(e) {
 			d.front.away(func() { d.attend(handOut, work, e, d.deliver(handOut, work, e, nil)) })
 			continue
@@ -84,6 +87,12 @@ func (d *dispatcher) run(handOut, work context.Context) {
 			d.front.add(e, sent)
 		}
 	}
+}
+
+// isForOthers reports whether an entry is for another group alone.
+func (d *dispatcher) isForOthers(e *entry) bool {
+	group, ok := addressee(e)
+	return ok && group != d.group
 }
 
 // mayHaveToWait reports whether an entry may have to wait for another one that
@@ -102,7 +111,7 @@ func (d *dispatcher) isLastChance(e *entry, handOuts int64) bool {
 // It returns nil when the caller did not get it, and has then settled the entry. Only who
 // has the front, which is one goroutine, gives it.
 func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front) *delivery {
-	if group, ok := addressee(e); ok && group != d.group {
+	if d.isForOthers(e) {
 		d.done(e)
 		return nil
 	}
@@ -118,7 +127,7 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front)
 		d.bury(e, epitaph{reason: failedEach(handOuts, unsettled)})
 		return nil
 	}
-	if e.isLent() && !d.readAgain(handOut, e) {
+	if e.isLent() && !e.isAhead() && !d.readAgain(handOut, e) {
 		d.giveBack(work, e)
 		return nil
 	}
@@ -228,15 +237,4 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at 
 			}
 		}
 	}
-}
-
-// open makes a message of an entry.
-func (d *dispatcher) open(e *entry) (*delivery, error) {
-	msg, err := d.opener.open(&e.Entry, e.size)
-	if err != nil {
-		return nil, err
-	}
-	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{stream: d.opener.stream, id: e.ID}}}
-	msg.SetContext(&sent.ctx)
-	return sent, nil
 }

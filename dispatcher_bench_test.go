@@ -41,6 +41,45 @@ func BenchmarkDispatch(b *testing.B) {
 	}
 }
 
+// BenchmarkDispatchInOrder is the same for messages of ten keys, and behind a thousand of
+// one whose handler takes for ever.
+func BenchmarkDispatchInOrder(b *testing.B) {
+	for _, before := range []uint64{0, 1, 1000} {
+		b.Run(fmt.Sprintf("blocked=%d", before), func(b *testing.B) {
+			config := SubscriberConfig{MaxInFlight: 64, Unmarshaler: bare{}, PartitionKey: func(_ string, msg *message.Message) (string, error) {
+				return msg.UUID[len(msg.UUID)-3:], nil // such as "7-1"; what comes before has "0-2"
+			}}
+			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
+			sub := s.newSubscription(b.Context(), "topic")
+			sub.dispatcher.log = sub.log
+			ctx, cancel := context.WithCancel(b.Context())
+			var handing sync.WaitGroup
+			handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+			slow := make([]xstream.Entry, before)
+			for i := range slow {
+				slow[i] = xstream.Entry{ID: xstream.ID{Ms: uint64(i+1) * 10, Seq: 2}, Deliveries: 1}
+			}
+			sub.ledger.admit(slow, read())
+			if before > 0 {
+				held := <-sub.out
+				defer held.Ack()
+			}
+			b.ReportAllocs()
+			for taken := uint64(0); b.Loop(); taken++ {
+				if taken%maxPrefetch == 0 {
+					sub.ledger.admit(readOf(maxPrefetch, 10*before+taken), read())
+				}
+				if !(<-sub.out).Ack() {
+					b.Fatal("not acked")
+				}
+			}
+			close(sub.giveUp)
+			cancel()
+			handing.Wait()
+		})
+	}
+}
+
 // readOf are the next n entries after a time.
 func readOf(n int, after uint64) []xstream.Entry {
 	entries := make([]xstream.Entry, n)

@@ -26,20 +26,21 @@ type entry struct {
 	id   string // ID as Redis writes it
 	size int    // bytes of its fields
 
-	listed    bool // in the ledger's table; else dropped, lost, or held anew as another entry
-	state     state
-	admitted  time.Time // when it came
+	admitted  time.Time // when it came, or got its key
 	confirmed time.Time // when the last command was sent whose reply said that it is ours
 	// deliveries is the server's count. counted says that it includes a hand-out
 	// that has not happened, as after a read, so that a release takes it back.
 	deliveries int64
 	counted    bool
+	listed     bool // in the ledger's table; else dropped, lost, or held anew as another entry
+	state      state
 	settled    bool // the server has confirmed its ack, or its move to the dead letters
 	kept       bool // renewed while it waits
 	busy       bool // its count is being changed: not to be handed out now
 	expired    bool // taken away from a handler that had it for too long
 	cleared    bool // its last hand-out ended with a nack, so it does not kill who has it
 	delivery   *delivery
+	keyed      *keyed // where messages with a key in common are in order; nil = the key is not known
 }
 
 // again notes that a held entry was handed to us once more. A claim, other than a
@@ -58,6 +59,9 @@ const lendFrom = 64 << 10
 
 // isLent reports whether the fields are with a handler, or were.
 func (e *entry) isLent() bool { return e.size > 0 && e.Len() == 0 }
+
+// isAhead reports whether there is a message of the entry that was not handed out.
+func (e *entry) isAhead() bool { return e.keyed != nil && e.keyed.ahead != nil }
 
 // handOuts is how often the entry was handed out in its group.
 func (e *entry) handOuts() int64 {

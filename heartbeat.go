@@ -182,7 +182,11 @@ func (h *heartbeat) patience() time.Duration { return min(maxHoard, h.member.min
 
 // unhoard deals with entries that have waited for too long.
 func (h *heartbeat) unhoard(ctx context.Context) error {
-	waiting := h.ledger.waiting(time.Now().Add(-h.patience()))
+	since := time.Now().Add(-h.patience())
+	if err := h.keep(ctx, h.ledger.blocked(since)); err != nil {
+		return err
+	}
+	waiting := h.ledger.waiting(since)
 	if len(waiting) == 0 {
 		return nil
 	}
@@ -191,14 +195,22 @@ func (h *heartbeat) unhoard(ctx context.Context) error {
 		return err
 	}
 	if alone {
-		counted := h.ledger.keep(waiting)
-		defer h.ledger.ready(counted)
-		return h.renew(ctx, counted, h.ledger.handedOut)
+		return h.keep(ctx, waiting)
 	}
 	h.log.Debug("Released entries that a slow handler kept waiting", watermill.LogFields{"entries": len(waiting)})
-	err = h.member.releaseBuffer(ctx)
-	h.released()
+	entries, full := h.ledger.unhoard(since)
+	err = h.member.releaseWaiting(ctx, entries)
+	if full { // else it is of no use here, and others shall find it first
+		h.released()
+	}
 	return err
+}
+
+// keep renews entries for as long as they wait, and takes their hand-outs back.
+func (h *heartbeat) keep(ctx context.Context, entries []*entry) error {
+	counted := h.ledger.keep(entries)
+	defer h.ledger.ready(counted)
+	return h.renew(ctx, counted, h.ledger.handedOut)
 }
 
 // isAlone reports whether no other consumer of the group is alive. The answer

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
+
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
@@ -35,6 +37,7 @@ type ledger struct {
 	stuck       bool            // the caller left so much waiting that it was given back
 	pace        pace
 	last        xstream.ID // the greatest ID ever admitted
+	order       *keyOrder  // nil = none
 	wanted      int        // the reader waits until it may ask for so many; 0 = it doesn't
 }
 
@@ -126,21 +129,60 @@ func (l *ledger) take() *entry {
 	if l.inFlight >= l.maxInFlight || l.full() {
 		return nil
 	}
-	if len(l.buffer) == 0 {
-		l.stuck = false
-		l.pace.starved()
-		l.offerRoom()
-		return nil
+	for len(l.buffer) > 0 {
+		e := l.buffer[0]
+		if e.busy {
+			return nil
+		}
+		l.buffer[0] = nil
+		l.buffer = l.buffer[1:]
+		if l.order.before(e) != nil {
+			l.order.park(e)
+			continue
+		}
+		e.state = inFlight
+		l.inFlight++
+		l.order.hold(e)
+		return e
 	}
-	e := l.buffer[0]
-	if e.busy {
-		return nil
+	l.stuck = false
+	l.pace.starved()
+	l.offerRoom()
+	return nil
+}
+
+// assign notes the key of an entry that was taken, and the message that was made of it to
+// learn the key. It reports false when another entry comes first: then this one waits
+// for that. What was lost meanwhile gets no key.
+func (l *ledger) assign(e *entry, key string, msg *message.Message) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e.keyed = &keyed{key: key, ahead: msg}
+	if e.state != inFlight {
+		return true
 	}
-	l.buffer[0] = nil
-	l.buffer = l.buffer[1:]
-	e.state = inFlight
-	l.inFlight++
-	return e
+	switch first := l.order.before(e); {
+	case first == nil:
+	case first.state == buffered && e.ID.Less(first.ID): // this one came late, as by a claim
+		i := slices.Index(l.buffer, first)
+		l.buffer = slices.Delete(l.buffer, i, i+1)
+		l.order.park(first)
+	default:
+		l.inFlight--
+		e.state = buffered
+		l.order.park(e)
+		return false
+	}
+	l.order.hold(e)
+	return true
+}
+
+// endKey lets the next entry with the same key go on. The lock is held.
+func (l *ledger) endKey(e *entry) {
+	if next := l.order.leave(e); next != nil {
+		next.admitted = time.Now() // from now on it waits for a slot
+		l.buffer = insert(l.buffer, next)
+	}
 }
 
 // offer notes that the entry is on its way to the caller. It reports false when

@@ -11,14 +11,39 @@ import (
 func (l *ledger) unbuffer() []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := l.buffer
-	l.buffer = nil
-	for _, e := range out {
-		e.state = returning
+	return l.unload(anyKey)
+}
+
+// unhoard takes what has waited since before a time, if nobody here is about to have it,
+// for its release. full says that this is the whole buffer. What waits for a message with
+// its key that is in hand here stays: elsewhere it would overtake that.
+func (l *ledger) unhoard(since time.Time) (out []*entry, full bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	stranded := l.order.release(keyIsLost(since))
+	leaving(stranded)
+	if !l.hoards(since) {
+		return stranded, false
 	}
+	return append(l.unload(keyIsNext), stranded...), true
+}
+
+// unload takes out the buffer, and what waits for its key as far as which says. The lock
+// is held.
+func (l *ledger) unload(which func(holder, first *entry) bool) []*entry {
+	out := append(l.buffer, l.order.release(which)...)
+	l.order.giveUp(l.buffer)
+	l.buffer = nil
+	leaving(out)
 	l.pace.slow()
 	l.stuck = l.stuck || len(out) > 0
 	return out
+}
+
+func leaving(entries []*entry) {
+	for _, e := range entries {
+		e.state = returning
+	}
 }
 
 // rebuffer takes back what could not be released. Nobody knows whether the

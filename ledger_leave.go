@@ -12,6 +12,7 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	defer l.mu.Unlock()
 	l.inFlight--
 	l.stuck = false
+	l.endKey(e)
 	l.pace.consumed()
 	e.delivery = nil
 	wake(l.filled)
@@ -73,6 +74,7 @@ func (l *ledger) forget(entries []*entry) {
 		e.state = forgotten
 		l.drop(e)
 		e.Drop()
+		e.keyed = nil // its message may be large
 	}
 	wake(l.filled)
 	l.offerRoom()
@@ -99,13 +101,17 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 		return nil, false
 	}
 	l.drop(e)
-	l.confirmed(e.state)
+	s := e.state
+	l.confirmed(s)
 	wake(l.filled)
 	e.state = lost
 	if e.delivery != nil {
 		l.orphans[e] = true
 	}
-	l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
+	if s != inFlight { // else who has it still settles it
+		l.buffer = slices.DeleteFunc(l.buffer, func(b *entry) bool { return b == e })
+		l.endKey(e)
+	}
 	l.offerRoom()
 	return e.delivery, true
 }

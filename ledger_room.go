@@ -39,7 +39,7 @@ func (l *ledger) free() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.wanted = 1
-	if l.full() || l.stuck {
+	if l.full() || l.stuck || l.order.full() {
 		return 0
 	}
 	slots := l.maxInFlight - l.inFlight
@@ -60,7 +60,7 @@ func (l *ledger) free() int {
 // lock is held. The caller's rate is not looked at again, so the reader may find
 // that it has to wait longer.
 func (l *ledger) offerRoom() {
-	if l.stuck || l.full() {
+	if l.stuck || l.full() || l.order.full() {
 		return
 	}
 	wanted := min(l.wanted, worthReading(l.pace.want)) // the pace may have slowed down since

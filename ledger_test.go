@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -89,14 +90,14 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 		return fmt.Errorf("%d unconfirmed, counted %d", unconfirmed, l.unconfirmed)
 	case doomed != l.doomed:
 		return fmt.Errorf("%d doomed, counted %d", doomed, l.doomed)
-	case waiting != len(l.buffer):
+	case waiting != len(l.buffer)+l.order.count():
 		return fmt.Errorf("%d wait, %d in the buffer", waiting, len(l.buffer))
 	case l.inFlight < 0 || l.inFlight > l.maxInFlight:
 		return fmt.Errorf("%d in flight", l.inFlight)
 	case live != nil && flying != l.inFlight:
 		return fmt.Errorf("%d in flight, counted %d", flying, l.inFlight)
 	}
-	return nil
+	return requireOrdered(l, live)
 }
 
 func TestLedgerAdmitsAnIDOnce(t *testing.T) {
@@ -554,6 +555,7 @@ type world struct {
 
 // step runs an operation and checks what holds at any time.
 func (w *world) step(operation func()) {
+	defer runtime.Gosched() // so that they take turns
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	operation()
@@ -565,7 +567,10 @@ func (w *world) step(operation func()) {
 // takeOne hands out an entry, as next does, and notes it.
 func (w *world) takeOne() (e *entry) {
 	w.step(func() {
-		if e = w.l.take(); e == nil {
+		for e = w.l.take(); e != nil && w.l.order != nil && e.keyed == nil && !w.l.assign(e, keyOf(e), nil); {
+			e = w.l.take()
+		}
+		if e == nil {
 			return
 		}
 		for other := range w.live {
@@ -612,11 +617,18 @@ func (w *world) confirmAll() {
 // do, the books balance, and no entry is in two hands.
 func TestLedgerModel(t *testing.T) {
 	t.Parallel()
-	for _, maxInFlight := range []int{1, 3, 50} {
-		t.Run(fmt.Sprintf("%d in flight", maxInFlight), func(t *testing.T) {
+	for name, c := range map[string]struct {
+		maxInFlight int
+		order       *keyOrder
+	}{
+		"1 in flight": {1, nil}, "3 in flight": {3, nil}, "50 in flight": {50, nil},
+		"3 in flight, keys": {3, newKeyOrder()}, "50 in flight, keys": {50, newKeyOrder()},
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			const rounds = 1500
-			w := &world{l: newLedger(maxInFlight, newPace(8)), live: map[*entry]bool{}}
+			w := &world{l: newLedger(c.maxInFlight, newPace(8)), live: map[*entry]bool{}}
+			w.l.order = c.order
 			var group sync.WaitGroup
 			repeat := func(operation func()) {
 				group.Go(func() {
@@ -630,8 +642,19 @@ func TestLedgerModel(t *testing.T) {
 				w.step(func() { w.l.admit(batch(ms, ms+1, ms), admission{sent: time.Now(), counted: ms%2 == 0}); w.l.free() })
 			})
 			for range 3 { // the dispatcher and its handlers
-				repeat(func() {
-					if e := w.takeOne(); e != nil {
+				group.Go(func() {
+					var hand []*entry
+					for range rounds {
+						e := w.takeOne()
+						if e != nil {
+							hand = append(hand, e)
+						}
+						if len(hand) > 0 && (e == nil || rand.IntN(2) == 0) {
+							w.settleOne(hand[0])
+							hand = hand[1:]
+						}
+					}
+					for _, e := range hand {
 						w.settleOne(e)
 					}
 				})
@@ -639,7 +662,13 @@ func TestLedgerModel(t *testing.T) {
 			repeat(w.confirmAll) // the acker
 			repeat(func() {      // the releaser, over Redis
 				var entries []*entry
-				w.step(func() { entries = w.l.unbuffer() })
+				w.step(func() {
+					if entries = nil; rand.IntN(2) == 0 {
+						entries = w.l.unbuffer()
+					} else {
+						entries, _ = w.l.unhoard(time.Now())
+					}
+				})
 				if rand.IntN(2) == 0 {
 					w.step(func() { w.l.rebuffer(entries) })
 				} else {
@@ -648,7 +677,8 @@ func TestLedgerModel(t *testing.T) {
 			})
 			repeat(func() { // the heartbeat
 				entries := w.l.toRenew(time.Now().Add(time.Hour))
-				counted := w.l.keep(w.l.waiting(time.Now().Add(time.Hour)))
+				soon := time.Now().Add(time.Hour)
+				counted := w.l.keep(append(w.l.waiting(soon), w.l.blocked(soon)...))
 				for _, e := range entries {
 					w.l.confirm(e, time.Now())
 				}

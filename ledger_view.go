@@ -83,14 +83,28 @@ func (l *ledger) toRenew(since time.Time) []*entry {
 	return out
 }
 
-// waiting lists the buffer if its head has waited since before a time.
+// waiting lists what unhoard would take.
 func (l *ledger) waiting(since time.Time) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.buffer) == 0 || !l.buffer[0].admitted.Before(since) {
-		return nil
+	out := l.order.waiting(keyIsLost(since))
+	if l.hoards(since) {
+		out = slices.Concat(l.buffer, l.order.waiting(keyIsNext), out)
 	}
-	return slices.Clone(l.buffer)
+	return out
+}
+
+// hoards reports whether the head of the buffer has waited since before a time. The lock is
+// held.
+func (l *ledger) hoards(since time.Time) bool {
+	return len(l.buffer) > 0 && l.buffer[0].admitted.Before(since)
+}
+
+// blocked lists what has waited for its key since before a time, and is not kept.
+func (l *ledger) blocked(since time.Time) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.DeleteFunc(l.order.waiting(anyKey), func(e *entry) bool { return e.kept || !e.admitted.Before(since) })
 }
 
 // all lists everything that is held, in the order of the stream.

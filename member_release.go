@@ -74,9 +74,13 @@ func (m *member) tryDelay(ctx context.Context, e *entry, d time.Duration) error 
 	})
 }
 
-// releaseBuffer gives back what waits. What Redis did not confirm stays held.
+// releaseBuffer gives back all that waits.
 func (m *member) releaseBuffer(ctx context.Context) error {
-	entries := m.ledger.unbuffer()
+	return m.releaseWaiting(ctx, m.ledger.unbuffer())
+}
+
+// releaseWaiting gives back what waited. What Redis did not confirm stays held.
+func (m *member) releaseWaiting(ctx context.Context, entries []*entry) error {
 	if err := m.release(ctx, entries); err != nil {
 		m.ledger.rebuffer(entries)
 		return err

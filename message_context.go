@@ -21,7 +21,7 @@ func EntryIDFromContext(ctx context.Context) (string, bool) {
 // StreamFromContext returns the stream key that a received message came from.
 func StreamFromContext(ctx context.Context) (string, bool) {
 	if o := originOf(ctx); o != nil {
-		return o.stream, true
+		return o.opener.stream, true
 	}
 	return "", false
 }
@@ -48,11 +48,21 @@ func EntryTimeFromContext(ctx context.Context) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// PartitionKeyFromContext returns the key that SubscriberConfig.PartitionKey gave a
+// received message. It reports false for a message that has none.
+func PartitionKeyFromContext(ctx context.Context) (string, bool) {
+	if o := originOf(ctx); o != nil && o.key != "" {
+		return o.key, true
+	}
+	return "", false
+}
+
 // origin is what the broker knows of a message. It is kept in the context and
 // not in the metadata, which a handler would publish again.
 type origin struct {
-	stream     string
+	opener     *opener // that made the message
 	id         xstream.ID
+	key        string // "" = none
 	deliveries int64
 	verdict    atomic.Pointer[verdict] // what the handler said
 }

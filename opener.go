@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -13,13 +14,26 @@ import (
 type opener struct {
 	stream      string
 	unmarshaler Unmarshaler
-	lends       bool // large payloads
+	lends       bool                                   // large payloads
+	key         func(*message.Message) (string, error) // nil = none
 }
 
 // isQuick reports whether open never waits for anything, as somebody's unmarshaler may.
 func (o *opener) isQuick() bool {
 	_, ours := o.unmarshaler.(DefaultMarshaler)
 	return ours
+}
+
+// openKeyed makes a message and learns its key.
+func (o *opener) openKeyed(e *xstream.Entry, size int) (msg *message.Message, key string, err error) {
+	msg, err = o.open(e, size)
+	if err != nil || o.key == nil {
+		return msg, "", err
+	}
+	if key, err = o.key(msg); err != nil {
+		return nil, "", fmt.Errorf("partition key of entry %s: %w", e.IDText(), err)
+	}
+	return msg, key, nil
 }
 
 // open makes a message. It may take the fields of the entry with it: see lendFrom.
@@ -34,16 +48,18 @@ func (o *opener) open(e *xstream.Entry, size int) (*message.Message, error) {
 		e.Drop()
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("unmarshal entry %s: %w", e.IDText(), err)
 	}
 	if msg == nil {
-		return nil, errors.New("unmarshaler returned no message")
+		return nil, fmt.Errorf("unmarshal entry %s: %w", e.IDText(), errNoMessage)
 	}
 	if msg.Acked() == nil { // not made by message.NewMessage: it could not be waited for
 		msg = msg.Copy()
 	}
 	return msg, nil
 }
+
+var errNoMessage = errors.New("unmarshaler returned no message")
 
 // fieldLists are used again and again, as nobody keeps the fields of an entry.
 var fieldLists = sync.Pool{New: func() any { return new([]Field) }} //nolint:gochecknoglobals // one for all

@@ -122,9 +122,7 @@ func (d *dispatcher) postpone(handOut, work context.Context, e *entry, wait time
 }
 
 // reject gives up on an entry that is no message. It must not hold up others.
-func (d *dispatcher) reject(e *entry, err error) {
-	d.bury(e, epitaph{reason: fmt.Sprintf("unmarshal entry %s: %v", e.id, err)})
-}
+func (d *dispatcher) reject(e *entry, err error) { d.bury(e, epitaph{reason: err.Error()}) }
 
 // bury gives up on an entry.
 func (d *dispatcher) bury(e *entry, why epitaph) {
