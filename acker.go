@@ -14,8 +14,9 @@ import (
 // An ack is not tied to its owner: an entry whose loss nobody noticed in time
 // was processed all the same, and is settled for the group.
 type acker struct {
-	member *member
 	ledger *ledger
+	// send tells Redis of some, and returns how many of them it had not known of.
+	send   func(ctx context.Context, ids []string) (int64, error)
 	log    logger
 	added  chan struct{} // one token: there may be acks
 	finish chan struct{} // closed when no more will come
@@ -24,8 +25,13 @@ type acker struct {
 	queue []*entry
 }
 
-func newAcker(m *member, log logger) *acker {
-	return &acker{member: m, ledger: m.ledger, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
+func newAcker(l *ledger, send func(context.Context, []string) (int64, error), log logger) *acker {
+	return &acker{ledger: l, send: send, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
+}
+
+// ack settles entries for the group.
+func (m *member) ack(ctx context.Context, ids []string) (int64, error) {
+	return ask(ctx, m, func(ctx context.Context) (int64, error) { return m.group.Ack(ctx, ids) })
 }
 
 func (a *acker) add(e *entry) {
@@ -77,9 +83,7 @@ func (a *acker) flush(ctx context.Context) (int, error) {
 	for i, e := range batch {
 		ids[i] = e.id
 	}
-	settled, err := ask(ctx, a.member, func(ctx context.Context) (int64, error) {
-		return a.member.group.Ack(ctx, ids)
-	})
+	settled, err := a.send(ctx, ids)
 	if err != nil {
 		a.mu.Lock()
 		a.queue = append(batch, a.queue...)

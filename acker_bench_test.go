@@ -19,7 +19,7 @@ func BenchmarkAck(b *testing.B) {
 	require.NoError(b, err)
 	s, err := NewSubscriber(SubscriberConfig{Client: client, ConsumerGroup: "g"}, nil)
 	require.NoError(b, err)
-	sub, err := s.prepare(b.Context(), "orders")
+	sub, err := s.prepareStream(b.Context(), "orders", nil)
 	require.NoError(b, err)
 	defer sub.free()
 	defer sub.reader.disconnect()
@@ -50,7 +50,9 @@ func hold(b *testing.B, sub *subscription, p *Publisher, n int) {
 // ackAll acks all that a subscription holds, as its dispatcher does.
 func ackAll(b *testing.B, sub *subscription, n int) {
 	b.Helper()
-	a := newAcker(sub.membership.member, sub.log)
+	member, ok := sub.backing.(*membership)
+	require.True(b, ok)
+	a := newAcker(sub.ledger, member.member.ack, sub.log)
 	sub.dispatcher.acker = a
 	var acking sync.WaitGroup
 	acking.Go(func() { a.run(b.Context()) })

@@ -11,11 +11,25 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-// prepare does what Subscribe waits for, and puts a subscription together.
-func (s *Subscriber) prepare(ctx context.Context, topic string) (*subscription, error) {
+// prepare does what Subscribe waits for, and puts together what it starts.
+func (s *Subscriber) prepare(ctx context.Context, topic string) (running, chan *message.Message, error) {
 	if err := validateTopic(topic); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	n, err := s.partitionsOf(topic)
+	if err != nil {
+		return nil, nil, err
+	}
+	if n > 0 {
+		return s.preparePartitioned(ctx, topic, n)
+	}
+	out := make(chan *message.Message)
+	sub, err := s.prepareStream(ctx, topic, out)
+	return sub, out, err
+}
+
+// prepareStream puts a subscription of a stream together.
+func (s *Subscriber) prepareStream(ctx context.Context, topic string, out chan<- *message.Message) (*subscription, error) {
 	stream := s.stream(topic)
 	prefix := ""
 	if s.config.ConsumerGroup != "" {
@@ -24,11 +38,14 @@ func (s *Subscriber) prepare(ctx context.Context, topic string) (*subscription, 
 			return nil, &ConfigError{"topic", topic, err.Error()}
 		}
 	}
+	if err := s.checkUndivided(ctx, topic); err != nil {
+		return nil, err
+	}
 	free, err := xstream.Reserve(stream, prefix, s.config.BlockingPoolSize-sparedBlockingPool)
 	if err != nil {
 		return nil, reserveError(err, topic, s.config.BlockingPoolSize)
 	}
-	sub := s.newSubscription(ctx, topic)
+	sub := s.newSubscription(context.WithoutCancel(ctx), topic, place{stream: topic}, out)
 	sub.free = free
 	ctx, cancel := s.starting(ctx)
 	defer cancel()
@@ -45,6 +62,22 @@ func (s *Subscriber) prepare(ctx context.Context, topic string) (*subscription, 
 	return sub, nil
 }
 
+// checkUndivided makes sure that a topic without Partitions has none: its messages would be
+// in streams that nobody reads here. Who may not ask has to know.
+func (s *Subscriber) checkUndivided(ctx context.Context, topic string) error {
+	prefix, err := xstream.Prefix(topic)
+	if err != nil {
+		return nil //nolint:nilerr // it can't have partitions
+	}
+	n, err := within(ctx, maxQuietTime, func(ctx context.Context) (int, error) {
+		return xstream.RecordedPartitions(ctx, s.config.Client, xstream.PartitionCount(prefix))
+	})
+	if err == nil && n > 1 {
+		return &PartitionsError{Topic: topic, Recorded: n}
+	}
+	return nil
+}
+
 func reserveError(err error, topic string, size int) error {
 	if errors.Is(err, xstream.ErrNoConnection) {
 		return errors.Join(err, &ConfigError{"SubscriberConfig.BlockingPoolSize", size, "raise it, here and in the client's options"})
@@ -52,11 +85,12 @@ func reserveError(err error, topic string, size int) error {
 	return &ConfigError{"topic", topic, err.Error()}
 }
 
-func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscription {
+func (s *Subscriber) newSubscription(values context.Context, topic string, where place, out chan<- *message.Message) *subscription {
 	sub := &subscription{
-		out:          make(chan *message.Message),
 		closeTimeout: s.config.CloseTimeout,
 		giveUp:       make(chan struct{}),
+		backing:      unbacked{},
+		empties:      s.config.AtMostOnce,
 		log:          s.log.with(watermill.LogFields{"topic": topic}),
 	}
 	prefetch := maxPrefetch
@@ -69,9 +103,9 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 	}
 	sub.dispatcher = &dispatcher{
 		ledger:     sub.ledger,
-		opener:     s.opener(topic),
-		out:        sub.out,
-		values:     context.WithoutCancel(ctx),
+		opener:     s.opener(topic, where),
+		out:        out,
+		values:     values,
 		retries:    s.config.retries(),
 		redelivers: !s.config.AtMostOnce,
 		recall:     make(chan struct{}, 1),
@@ -85,8 +119,8 @@ func (s *Subscriber) newSubscription(ctx context.Context, topic string) *subscri
 
 // opener makes the messages of a topic. What is in no pending list may be trimmed, and
 // could not be read again, so nothing of it is lent.
-func (s *Subscriber) opener(topic string) *opener {
-	o := &opener{stream: topic, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
+func (s *Subscriber) opener(topic string, where place) *opener {
+	o := &opener{place: where, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
 	if key := s.config.PartitionKey; key != nil {
 		o.key = func(msg *message.Message) (string, error) { return key(topic, msg) }
 	}
@@ -150,9 +184,9 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 	// blocked for longer than that is worth would have to be verified.
 	sub.reader.block = min(groupBlockTime, s.config.MinIdle/4)
 	membership.janitor = &janitor{member: m, timeout: s.config.ConsumerTimeout, log: sub.log}
-	sub.membership = membership
+	sub.backing = membership
 	if !s.config.AtMostOnce {
-		s.keepPending(sub, source)
+		s.keepPending(sub, membership, source)
 		source.unseen.Store(membership.lease != nil)
 	}
 	return nil
@@ -231,17 +265,19 @@ func (s *Subscriber) takeName(ctx context.Context, sub *subscription, ms *member
 }
 
 // keepPending adds what looks after entries that the server keeps for us.
-func (s *Subscriber) keepPending(sub *subscription, source *groupSource) {
-	m, d := sub.membership.member, sub.dispatcher
+func (s *Subscriber) keepPending(sub *subscription, ms *membership, source *groupSource) {
+	m, d := ms.member, sub.dispatcher
 	p := &pendingWork{
-		claimer:    newClaimer(m, d.opener.stream, s.config.ShouldClaim, sub.log),
-		acker:      newAcker(m, sub.log),
-		undertaker: newUndertaker(m, d.opener.stream, sub.log),
-		heartbeat:  &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease, passOn: d.passOn},
+		claimer:   newClaimer(m, d.opener.stream, s.config.ShouldClaim, sub.log),
+		heartbeat: &heartbeat{member: m, ledger: sub.ledger, log: sub.log, maxLease: s.config.MaxLease, passOn: d.passOn},
+		settlers: settlers{
+			acker:      newAcker(sub.ledger, m.ack, sub.log),
+			undertaker: newUndertaker(m, sub.ledger, burial{topic: d.opener.stream, group: m.group.Name, dead: m.dead}, sub.log),
+		},
 	}
 	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
 	p.heartbeat.released = func() { source.released.Store(true) }
 	source.claimer, d.postponed = p.claimer, p.claimer.postponed
-	d.member, d.acker, d.undertaker = m, p.acker, p.undertaker
-	sub.membership.pending = p
+	d.holder, d.acker, d.undertaker = m, p.acker, p.undertaker
+	ms.pending = p
 }

@@ -40,6 +40,8 @@ type claimer struct {
 
 	mu     sync.Mutex // protects the following fields
 	offers []*xstream.Claim
+	looks  int       // at what is released, begun so far
+	latest int       // which of them offered last
 	due    time.Time // when the next entry is due that was given back for later; zero = none
 
 	// run's own.
@@ -274,11 +276,12 @@ func (c *claimer) lookForReleased(ctx context.Context) bool {
 
 // offerReleased offers what is released now, instead of what was offered before.
 func (c *claimer) offerReleased(ctx context.Context) ([]xstream.Count, error) {
+	look := c.beginLook()
 	pending, err := c.list(ctx, xstream.PendingQuery{Consumer: xstream.Released, Count: claimPage})
 	if err != nil {
 		return nil, err
 	}
-	c.offerAnew(xstream.Claim{From: xstream.Released}, pending)
+	c.offerLooked(look, pending)
 	return countsOf(pending), nil
 }
 

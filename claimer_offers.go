@@ -67,14 +67,39 @@ func (c *claimer) offering() bool {
 	return len(c.offers) > 0
 }
 
-// offerAnew makes an offer instead of former ones of the same consumer's entries. What was
-// released is the first to be taken: it may have been taken before, and given back.
+// beginLook is called before it is asked what is released.
+func (c *claimer) beginLook() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looks++
+	return c.looks
+}
+
+// offerLooked offers what a look at what is released has seen. The sweeps look, and so does
+// the reader: one that was begun earlier may have been answered later, and says less.
+func (c *claimer) offerLooked(look int, pending []xstream.Pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if look > c.latest {
+		c.latest = look
+		c.replace(xstream.Claim{From: xstream.Released}, pending)
+	}
+}
+
+// offerAnew makes an offer instead of former ones of the same consumer's entries.
 func (c *claimer) offerAnew(claim xstream.Claim, pending []xstream.Pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.replace(claim, pending)
+}
+
+// replace makes an offer instead of former ones of the same consumer's entries. What was
+// released is the first to be taken: it may have been taken before, and given back. The
+// lock is held.
+func (c *claimer) replace(claim xstream.Claim, pending []xstream.Pending) {
 	for _, p := range pending {
 		claim.IDs = append(claim.IDs, p.ID.String())
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.offers = slices.DeleteFunc(c.offers, func(o *xstream.Claim) bool { return o.From == claim.From })
 	switch {
 	case len(claim.IDs) == 0:

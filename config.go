@@ -79,15 +79,39 @@ type SubscriberConfig struct {
 	// PartitionKey returns the key of a message; see KeyFromMetadata. With MaxInFlight
 	// above 1 it keeps the order of messages that have a key in common: the next one is
 	// handed out when the one before is settled for good, its retries included. A slow key
-	// holds up its own messages only, until 4,096 of them wait, or 8 MiB. The order is
-	// that of one subscription: other members of its group may have messages with the
-	// same key at the same time. It does not go with ReturnToGroup or AtMostOnce
-	// then. With MaxInFlight 1 everything is in order anyway.
+	// holds up its own messages only, until 4,096 of them wait, or 8 MiB. Without
+	// Partitions, the order is that of one subscription: other members of its group may
+	// have messages with the same key at the same time. It does not go with ReturnToGroup
+	// or AtMostOnce then. With MaxInFlight 1 everything is in order anyway.
 	//
 	// It is called from one goroutine of each subscription and should return quickly. A message
 	// for which it returns an error is treated like an entry that is no message. See
 	// PartitionKeyFromContext. Default: nil, no keys.
 	PartitionKey KeyFunc
+
+	// Partitions returns how many partitions a topic has, at most 1024, and 0 for a topic
+	// that has none. Partition i of topic "orders" is the stream "orders:i", and with one
+	// partition the stream "orders". In a group, each partition belongs to one member at a
+	// time, so that its messages are handled in order; the members share the partitions
+	// evenly, and take over those of a member that ends or dies. MaxInFlight is for each
+	// partition, and above 1 it needs a PartitionKey. The number has to be the same for all
+	// Publishers and Subscribers of the topic; Redis keeps it, and Subscribe returns a
+	// *PartitionsError if it is another one. It goes with RedeliverInPlace only, and not
+	// with AtMostOnce or ShouldClaim. Each partition that a member has takes a connection
+	// for blocking reads, and so does the membership itself. Default: nil, no partitions.
+	Partitions func(topic string) int
+
+	// MaxInFlightTotal is how many messages of all partitions together may be with the
+	// caller of a subscription at once. Default: 0, no limit but MaxInFlight for each
+	// partition.
+	MaxInFlightTotal int
+
+	// LeaseTTL is how long a partition stays with a member that gives no sign of life, as
+	// after a crash. A member that is cut off from Redis, or was paused, for about as long
+	// stops by itself: the contexts of its messages end with ErrPartitionLost, and its acks
+	// have no effect. All members of a group need the same. Default: 5 s; at least 1 s, and
+	// at most 10 minutes.
+	LeaseTTL time.Duration
 
 	// Start says where to begin. Default: the oldest entry for a new group, the
 	// newest for a subscription without a group. A group that exists goes on where
@@ -131,7 +155,8 @@ type SubscriberConfig struct {
 
 	// DeadLetters returns the stream that takes what the group gives up on. Its
 	// name must have the topic as its hash tag, or the topic's own one, so that both
-	// are on one node of a cluster. Default: "{topic}:dead:group".
+	// are on one node of a cluster. With more than one partition, topic is the stream of
+	// a partition. Default: "{topic}:dead:group".
 	DeadLetters func(topic string) string
 
 	// MaxDeadLetters is about how many dead letters of a topic to keep; the oldest
@@ -143,7 +168,8 @@ type SubscriberConfig struct {
 	// group, whether the handler has come back or not: any member may get it that
 	// has a free slot. The handler keeps its own until it returns. It is meant for
 	// handlers that may hang, and is a multiple of what they need. Default: 0, no
-	// limit.
+	// limit. With Partitions, the message stays where it is, and its partition or its
+	// key waits.
 	MaxLease time.Duration
 
 	// ShouldClaim may refuse to take over an entry of a silent consumer. Entries
@@ -173,6 +199,9 @@ type PendingEntry struct {
 const (
 	defaultMinIdle          = 30 * time.Second
 	defaultCloseTimeout     = 10 * time.Second
+	defaultLeaseTTL         = 5 * time.Second
+	minLeaseTTL             = time.Second
+	maxLeaseTTL             = 10 * time.Minute
 	defaultConsumerTimeout  = 10 * time.Minute
 	maxCloseTimeout         = 10 * time.Minute
 	maxDuration             = time.Duration(math.MaxInt64 / 4) // multiples of it are still times
@@ -200,6 +229,7 @@ func (c SubscriberConfig) withDefaults() SubscriberConfig {
 	orDefault(&c.MaxInFlight, 1)
 	orDefault(&c.MinIdle, defaultMinIdle)
 	orDefault(&c.CloseTimeout, defaultCloseTimeout)
+	orDefault(&c.LeaseTTL, defaultLeaseTTL)
 	orDefault(&c.ConsumerTimeout, max(defaultConsumerTimeout, c.MinIdle))
 	orDefault(&c.BlockingPoolSize, defaultBlockingPoolSize)
 	if c.ConsumerGroup == "" {

@@ -49,11 +49,38 @@ func (c SubscriberConfig) validate() error {
 	if c.BlockingPoolSize <= sparedBlockingPool {
 		bad("BlockingPoolSize", c.BlockingPoolSize, fmt.Sprintf("must be greater than %d, and what Client was made with", sparedBlockingPool))
 	}
+	inRange(bad, "LeaseTTL", c.LeaseTTL, minLeaseTTL, maxLeaseTTL)
 	c.validateRetries(bad)
+	c.validatePartitions(bad)
 	if c.ConsumerGroup == "" {
 		c.needsGroup(bad)
 	}
 	return errors.Join(errs...)
+}
+
+func (c SubscriberConfig) validatePartitions(bad func(field string, value any, reason string)) {
+	if c.MaxInFlightTotal < 0 {
+		bad("MaxInFlightTotal", c.MaxInFlightTotal, "must be at least 1, or 0 for no limit")
+	}
+	if c.Partitions == nil {
+		if c.MaxInFlightTotal > 0 {
+			bad("MaxInFlightTotal", c.MaxInFlightTotal, "is for topics with Partitions; MaxInFlight is the limit of others")
+		}
+		return
+	}
+	if c.MaxInFlight > 1 && c.PartitionKey == nil {
+		bad("MaxInFlight", c.MaxInFlight, "needs a PartitionKey with Partitions, or the order in a partition is lost")
+	}
+	const reason = "does not go with Partitions, where messages wait in their places"
+	if c.NackPolicy == ReturnToGroup {
+		bad("NackPolicy", c.NackPolicy, reason)
+	}
+	if c.AtMostOnce {
+		bad("AtMostOnce", c.AtMostOnce, reason)
+	}
+	if c.ShouldClaim != nil {
+		bad("ShouldClaim", "func", "does not go with Partitions, where a partition's owner takes all that is pending")
+	}
 }
 
 func (c SubscriberConfig) needsGroup(bad func(field string, value any, reason string)) {

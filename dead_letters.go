@@ -16,28 +16,56 @@ type DeadLetters struct {
 }
 
 // DeadLetters returns the dead letters of the Subscriber's group for a topic. It
-// does not reach for Redis, needs no subscription, and works after Close.
+// does not reach for Redis, needs no subscription, and works after Close. The partitions
+// of a topic have dead letters of their own: see PartitionDeadLetters.
 func (s *Subscriber) DeadLetters(topic string) (*DeadLetters, error) {
 	if err := validateTopic(topic); err != nil {
 		return nil, err
 	}
+	n, err := s.partitionsOf(topic)
+	if err != nil {
+		return nil, err
+	}
+	if n > 1 {
+		return nil, &ConfigError{"topic", topic, fmt.Sprintf("each of its %d partitions has dead letters of its own: use PartitionDeadLetters", n)}
+	}
+	return s.deadLettersOf(topic)
+}
+
+// PartitionDeadLetters is DeadLetters for a partition of a topic, from 0 on.
+func (s *Subscriber) PartitionDeadLetters(topic string, partition int) (*DeadLetters, error) {
+	if err := validateTopic(topic); err != nil {
+		return nil, err
+	}
+	n, err := s.partitionsOf(topic)
+	if err != nil {
+		return nil, err
+	}
+	if partition < 0 || partition >= n {
+		return nil, &ConfigError{"partition", partition, fmt.Sprintf("topic %q has %d, counted from 0", topic, n)}
+	}
+	return s.deadLettersOf(xstream.PartitionStream(topic, partition, n))
+}
+
+// deadLettersOf are those of a stream.
+func (s *Subscriber) deadLettersOf(stream string) (*DeadLetters, error) {
 	if s.config.ConsumerGroup == "" {
 		return nil, &ConfigError{"SubscriberConfig.ConsumerGroup", "", "only a group has dead letters"}
 	}
 	if s.config.AtMostOnce {
 		return nil, &ConfigError{"SubscriberConfig.AtMostOnce", true, "its group has no dead letters: nothing of it stays with Redis"}
 	}
-	prefix, err := xstream.Prefix(topic)
+	prefix, err := xstream.Prefix(stream)
 	if err != nil {
-		return nil, &ConfigError{"topic", topic, err.Error()}
+		return nil, &ConfigError{"topic", stream, err.Error()}
 	}
-	dead, err := s.deadStream(topic, prefix)
+	dead, err := s.deadStream(stream, prefix)
 	if err != nil {
 		return nil, err
 	}
 	return &DeadLetters{
 		letters: s.stream(dead),
-		group:   xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup},
+		group:   xstream.Group{Stream: s.stream(stream), Name: s.config.ConsumerGroup},
 	}, nil
 }
 

@@ -23,10 +23,12 @@ type dispatcher struct {
 
 	// Without a group, or with at-most-once delivery, Redis keeps nothing for us
 	// and these are nil.
-	member     *member
+	holder     holder
+	permit     permit // nil: there is no need of one
 	acker      *acker
 	undertaker *undertaker
 
+	slots      chan struct{}       // taken for each message with the caller, by several dispatchers; nil = no limit
 	maxLease   time.Duration       // how long a handler may have a message; 0 = no limit
 	redelivers bool                // false = a nack drops the message
 	postponed  func(due time.Time) // told of entries that come back later
@@ -115,10 +117,10 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front)
 		d.done(e)
 		return nil
 	}
-	if d.member == nil {
+	if d.holder == nil {
 		return d.handOver(handOut, work, e, at)
 	}
-	due, handOuts := d.ledger.due(e, d.member.minIdle/3), int64(0)
+	due, handOuts := d.holder.isDue(e), int64(0)
 	if due { // else it was read just now
 		at.entrust() // what follows may take long
 		handOuts = d.ledger.handOuts(e)
@@ -137,7 +139,7 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front)
 		return nil
 	}
 	var sent *delivery
-	if !due || d.member.verify(handOut, e) {
+	if !due || d.holder.verify(handOut, e) {
 		sent = d.handOver(handOut, work, e, at)
 	} else {
 		d.giveBack(work, e)
@@ -153,8 +155,11 @@ func (d *dispatcher) deliver(handOut, work context.Context, e *entry, at *front)
 // takeLastChance waits until no other message has its last chance here. It gives
 // up after a while: the handler of that one may hang, and another member have time.
 func (d *dispatcher) takeLastChance(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, maxHoard)
-	defer cancel()
+	if d.permit == nil { // else nobody else could have it
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, maxHoard)
+		defer cancel()
+	}
 	select {
 	case d.lastChance <- struct{}{}:
 		return true
@@ -165,6 +170,42 @@ func (d *dispatcher) takeLastChance(ctx context.Context) bool {
 
 // handOver makes a message of an entry that is ours and sends it to the caller.
 func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front) *delivery {
+	if d.slots != nil && !d.takeSlot(handOut, at) {
+		d.giveBack(work, e)
+		return nil
+	}
+	sent := d.handOverNow(handOut, work, e, at)
+	if sent == nil {
+		d.freeSlot()
+	}
+	return sent
+}
+
+// takeSlot waits until one more message may be with the caller.
+func (d *dispatcher) takeSlot(handOut context.Context, at *front) bool {
+	select {
+	case d.slots <- struct{}{}:
+		return true
+	default:
+	}
+	at.entrust()
+	select {
+	case d.slots <- struct{}{}:
+		return true
+	case <-handOut.Done():
+		return false
+	}
+}
+
+// freeSlot lets another message be with the caller.
+func (d *dispatcher) freeSlot() {
+	if d.slots != nil {
+		<-d.slots
+	}
+}
+
+// handOverNow is handOver when there is room.
+func (d *dispatcher) handOverNow(handOut, work context.Context, e *entry, at *front) *delivery {
 	if !d.opener.isQuick() {
 		at.entrust()
 	}
@@ -179,7 +220,7 @@ func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front
 		d.giveBack(work, e)
 		return nil
 	}
-	if !d.trySend(sent) && !d.send(handOut, e, sent, at) {
+	if !d.mayHandOut(handOut, at) || !d.trySend(sent) && !d.send(handOut, e, sent, at) {
 		at.entrust()
 		d.ledger.withdraw(e)
 		d.giveBack(work, e)
@@ -188,6 +229,9 @@ func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front
 	}
 	if d.maxLease > 0 {
 		d.ledger.received(sent)
+	}
+	if d.permit != nil {
+		d.permit.handedOut(sent)
 	}
 	if !d.log.silent {
 		d.log.Trace("Message handed out", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": sent.ctx.origin.deliveries})
@@ -216,8 +260,14 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at 
 		defer stale.stop()
 	}
 	for {
-		if d.member != nil {
-			stale.set(d.ledger.confirmedAt(e).Add(d.member.minIdle / 3))
+		var doubted <-chan struct{}
+		if d.holder != nil {
+			stale.set(d.holder.doubtAt(e))
+		}
+		if d.permit != nil {
+			if doubted = d.permit.doubted(); !d.mayHandOut(handOut, at) {
+				return false
+			}
 		}
 		select {
 		case d.out <- sent.msg:
@@ -230,9 +280,10 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at 
 			if d.ledger.isLost(e) {
 				return false
 			}
+		case <-doubted:
 		case <-stale.passed():
 			stale.over()
-			if d.ledger.due(e, d.member.minIdle/3) && !d.member.stillOurs(handOut, e) {
+			if d.holder.isDue(e) && !d.holder.stillOurs(handOut, e) {
 				return false
 			}
 		}

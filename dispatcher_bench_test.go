@@ -20,7 +20,8 @@ func BenchmarkDispatch(b *testing.B) {
 		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 			config := SubscriberConfig{MaxInFlight: inFlight, Unmarshaler: bare{}}
 			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-			sub := s.newSubscription(b.Context(), "topic")
+			out := make(chan *message.Message)
+			sub := s.newSubscription(b.Context(), "topic", place{stream: "topic"}, out)
 			sub.dispatcher.log = sub.log
 			ctx, cancel := context.WithCancel(b.Context())
 			var handing sync.WaitGroup
@@ -30,7 +31,7 @@ func BenchmarkDispatch(b *testing.B) {
 				if taken%maxPrefetch == 0 {
 					sub.ledger.admit(readOf(maxPrefetch, taken), read())
 				}
-				if !(<-sub.out).Ack() {
+				if !(<-out).Ack() {
 					b.Fatal("not acked")
 				}
 			}
@@ -50,7 +51,8 @@ func BenchmarkDispatchInOrder(b *testing.B) {
 				return msg.UUID[len(msg.UUID)-3:], nil // such as "7-1"; what comes before has "0-2"
 			}}
 			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-			sub := s.newSubscription(b.Context(), "topic")
+			out := make(chan *message.Message)
+			sub := s.newSubscription(b.Context(), "topic", place{stream: "topic"}, out)
 			sub.dispatcher.log = sub.log
 			ctx, cancel := context.WithCancel(b.Context())
 			var handing sync.WaitGroup
@@ -61,7 +63,7 @@ func BenchmarkDispatchInOrder(b *testing.B) {
 			}
 			sub.ledger.admit(slow, read())
 			if before > 0 {
-				held := <-sub.out
+				held := <-out
 				defer held.Ack()
 			}
 			b.ReportAllocs()
@@ -69,7 +71,7 @@ func BenchmarkDispatchInOrder(b *testing.B) {
 				if taken%maxPrefetch == 0 {
 					sub.ledger.admit(readOf(maxPrefetch, 10*before+taken), read())
 				}
-				if !(<-sub.out).Ack() {
+				if !(<-out).Ack() {
 					b.Fatal("not acked")
 				}
 			}

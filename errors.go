@@ -20,6 +20,13 @@ var (
 	// may be done twice.
 	ErrLeaseLost = errors.New("another consumer has the message")
 
+	// ErrPartitionLost is the cause of the end of a message's context when its partition
+	// goes to another member of the group, or may have: the process was paused or cut off
+	// for longer than LeaseTTL, or its handler took longer than CloseTimeout when the
+	// members shared anew. What the handler still does may be done twice; its ack has no
+	// effect.
+	ErrPartitionLost = errors.New("another member of the group has the partition")
+
 	// ErrLeaseExpired is the cause of the end of a message's context when its
 	// handler has had it for SubscriberConfig.MaxLease. The group gets the message
 	// back a second later.

@@ -72,3 +72,16 @@ func TestWhatWasGivenBackComesBeforeOtherOffers(t *testing.T) {
 		require.Equal(t, want, claimed(t, s, 1))
 	}
 }
+
+// A sweep may look before something is given back, and be answered after the reader's look.
+func TestOldLookDoesNotReplaceWhatWasFoundSince(t *testing.T) {
+	t.Parallel()
+	s, _ := sourcing(t, "2-1", "3-1", "4-1")
+	sweep := s.claimer.beginLook()
+	require.Equal(t, []string{"2-1", "3-1"}, claimed(t, s, 2))
+	giveBackAll(t, s)
+	require.True(t, s.claimer.lookForReleased(t.Context()))
+	s.claimer.offerLooked(sweep, []xstream.Pending{{ID: xstream.ID{Ms: 4, Seq: 1}}})
+	s.released.Store(false)
+	require.Equal(t, []string{"2-1"}, claimed(t, s, 1))
+}

@@ -16,7 +16,7 @@ import (
 func TestKeyAllocs(t *testing.T) {
 	allocs := func(key KeyFunc) float64 {
 		s := &Subscriber{config: SubscriberConfig{Unmarshaler: bare{}, PartitionKey: key}.withDefaults(), log: newLogger(nil)}
-		sub := s.newSubscription(t.Context(), "topic")
+		sub := s.newSubscription(t.Context(), "topic", place{stream: "topic"}, nil)
 		require.Nil(t, sub.ledger.order, "one at a time is in order")
 		d, e := sub.dispatcher, &entry{}
 		return testing.AllocsPerRun(1000, func() {

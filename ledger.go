@@ -20,6 +20,9 @@ import (
 // Its lock is held for a change of state, never over Redis or a send.
 type ledger struct {
 	maxInFlight int
+	// strict: what is given up may not be overtaken on its way to the dead letters, or it could
+	// come again behind what was handled after it.
+	strict bool
 
 	// filled wakes the dispatcher, drained the reader. One token is enough:
 	// whoever wakes looks at the state again.
@@ -33,6 +36,7 @@ type ledger struct {
 	inFlight    int             // handed out, or on the way
 	unconfirmed int             // acked, and Redis has not confirmed it
 	doomed      int             // on the way to the dead letters
+	barred      int             // of those, what may not be overtaken yet
 	orphans     map[*entry]bool // lost, and still with the caller
 	stuck       bool            // the caller left so much waiting that it was given back
 	pace        pace
@@ -126,7 +130,7 @@ func (l *ledger) next(ctx context.Context, waits func()) *entry {
 func (l *ledger) take() *entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.inFlight >= l.maxInFlight || l.full() {
+	if l.inFlight >= l.maxInFlight || l.full() || l.order == nil && l.barred > 0 {
 		return nil
 	}
 	for len(l.buffer) > 0 {

@@ -91,3 +91,31 @@ func (l *ledger) ready(entries []*entry) {
 	}
 	wake(l.filled)
 }
+
+// countAhead returns up to n entries that wait and whose next hand-outs are to be counted.
+// They are not handed out until freed is called.
+func (l *ledger) countAhead(n int) []*entry {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*entry
+	for _, e := range l.buffer {
+		if len(out) == n {
+			break
+		}
+		if !e.counted && !e.busy {
+			e.busy = true
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// freed ends what countAhead began.
+func (l *ledger) freed(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		e.busy = false
+	}
+	wake(l.filled)
+}

@@ -12,7 +12,11 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 	defer l.mu.Unlock()
 	l.inFlight--
 	l.stuck = false
-	l.endKey(e)
+	if e.bars = l.strict && s == condemned && e.state != lost; e.bars {
+		l.barred++
+	} else {
+		l.endKey(e)
+	}
 	l.pace.consumed()
 	e.delivery = nil
 	wake(l.filled)
@@ -69,6 +73,7 @@ func (l *ledger) forget(entries []*entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
+		l.unbar(e)
 		l.confirmed(e.state)
 		e.settled = e.settled || e.state == acked || e.state == condemned
 		e.state = forgotten
@@ -78,6 +83,23 @@ func (l *ledger) forget(entries []*entry) {
 	}
 	wake(l.filled)
 	l.offerRoom()
+}
+
+// overtake lets others go on before an entry is where it belongs.
+func (l *ledger) overtake(e *entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unbar(e)
+	wake(l.filled)
+}
+
+// unbar is overtake with the lock held.
+func (l *ledger) unbar(e *entry) {
+	if e.bars {
+		e.bars = false
+		l.barred--
+		l.endKey(e)
+	}
 }
 
 // confirmed notes that the server knows what became of an entry. The lock is held.
@@ -101,6 +123,7 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 		return nil, false
 	}
 	l.drop(e)
+	l.unbar(e)
 	s := e.state
 	l.confirmed(s)
 	wake(l.filled)
@@ -114,6 +137,28 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	}
 	l.offerRoom()
 	return e.delivery, true
+}
+
+// loseAll is lose for everything, acked or not. It returns what is with the caller.
+func (l *ledger) loseAll() []*delivery {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []*delivery
+	for _, e := range l.held {
+		l.drop(e)
+		l.confirmed(e.state)
+		l.unbar(e)
+		e.state = lost
+		if e.delivery != nil {
+			l.orphans[e] = true
+			out = append(out, e.delivery)
+		}
+	}
+	l.order.release(anyKey)
+	l.buffer = nil
+	wake(l.filled)
+	l.offerRoom()
+	return out
 }
 
 // expire is lose for what was taken away from a handler.

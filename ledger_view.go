@@ -17,6 +17,36 @@ func (l *ledger) due(e *entry, age time.Duration) bool {
 	return !e.counted || time.Since(e.confirmed) > age
 }
 
+// isCounted reports whether the hand-out to come is in the server's count.
+func (l *ledger) isCounted(e *entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return e.counted
+}
+
+// counted lists what the server has counted a hand-out of that has not happened.
+func (l *ledger) counted() []*entry { return l.list(func(e *entry) bool { return e.counted }) }
+
+// lowest is the lowest ID that is held; zero if there is none.
+func (l *ledger) lowest() xstream.ID {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var lowest xstream.ID
+	for id := range l.held {
+		if lowest.IsZero() || id.Less(lowest) {
+			lowest = id
+		}
+	}
+	return lowest
+}
+
+// hasDoomed reports whether something is on its way to the dead letters.
+func (l *ledger) hasDoomed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.doomed > 0
+}
+
 // handOuts is how often the entry was handed out in its group.
 func (l *ledger) handOuts(e *entry) int64 {
 	l.mu.Lock()
@@ -42,6 +72,17 @@ func (l *ledger) counts(entries []*entry) []xstream.Count {
 	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
 		out[i] = xstream.Count{ID: e.id, Deliveries: e.deliveries}
+	}
+	return out
+}
+
+// nextCounts is nextCount for several.
+func (l *ledger) nextCounts(entries []*entry) []xstream.Count {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]xstream.Count, len(entries))
+	for i, e := range entries {
+		out[i] = xstream.Count{ID: e.id, Deliveries: e.handOuts() + 1}
 	}
 	return out
 }

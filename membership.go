@@ -12,7 +12,7 @@ import (
 )
 
 // membership is what a subscription does in its group, besides reading and
-// handing out. A nil membership is that of a subscription without a group.
+// handing out. It is its backing.
 type membership struct {
 	member  *member
 	lease   *nameLease // nil with a generated name
@@ -25,49 +25,34 @@ type membership struct {
 
 // pendingWork looks after what the server keeps for us until it is acked.
 type pendingWork struct {
-	claimer    *claimer
-	heartbeat  *heartbeat
-	acker      *acker
-	undertaker *undertaker
-
-	settling  sync.WaitGroup
-	endSettle context.CancelFunc
+	claimer   *claimer
+	heartbeat *heartbeat
+	settlers
 }
 
-func (m *membership) atMostOnce() bool { return m != nil && m.pending == nil }
-
-// fetch starts what finds work.
+// fetch implements backing.
 func (m *membership) fetch(stop context.Context, wg *sync.WaitGroup) {
-	if m == nil {
-		return
-	}
 	wg.Go(func() { m.janitor.run(stop) })
 	if m.pending != nil {
 		wg.Go(func() { m.pending.claimer.run(stop) })
 	}
 }
 
-// keep starts what looks after the entries that are ours.
+// keep implements backing.
 func (m *membership) keep(work context.Context) {
-	if m == nil {
-		return
-	}
 	work, m.stop = context.WithCancel(work)
 	if m.lease != nil {
 		m.keeping.Go(func() { m.lease.run(work, m.member, m.loseName) })
 	}
 	if p := m.pending; p != nil {
 		m.keeping.Go(func() { p.heartbeat.run(work) })
-		settle, cancel := context.WithCancel(work)
-		p.endSettle = cancel
-		p.settling.Go(func() { p.acker.run(settle) })
-		p.settling.Go(func() { p.undertaker.run(settle) })
+		p.keep(work)
 	}
 }
 
-// releaseBuffer gives back what nobody has seen, while others still work.
+// releaseBuffer implements backing.
 func (m *membership) releaseBuffer(ctx context.Context) {
-	if m == nil || m.pending == nil {
+	if m.pending == nil {
 		return
 	}
 	if err := m.member.releaseBuffer(ctx); err != nil && ctx.Err() == nil {
@@ -75,24 +60,15 @@ func (m *membership) releaseBuffer(ctx context.Context) {
 	}
 }
 
-// flush sends the last acks, as far as Redis takes them until ctx ends.
+// flush implements backing.
 func (m *membership) flush(ctx context.Context) {
-	if m == nil || m.pending == nil {
-		return
+	if m.pending != nil {
+		m.pending.flush(ctx)
 	}
-	p := m.pending
-	close(p.acker.finish)
-	close(p.undertaker.finish)
-	waitFor(ctx, &p.settling)
-	p.endSettle()
-	p.settling.Wait()
 }
 
-// leave gives back everything that is still ours and removes our consumer.
+// leave implements backing: it removes our consumer too.
 func (m *membership) leave(ctx context.Context) {
-	if m == nil {
-		return
-	}
 	m.stop()
 	waitFor(ctx, &m.keeping)
 	for left := m.tryLeave(ctx); !left && pause(ctx, retryFirst); {
@@ -100,9 +76,9 @@ func (m *membership) leave(ctx context.Context) {
 	}
 }
 
-// free ends our right to a configured name.
+// free implements backing: it ends our right to a configured name.
 func (m *membership) free(ctx context.Context) {
-	if m != nil && m.lease != nil {
+	if m.lease != nil {
 		_, _ = askOnce(ctx, m.member, func(ctx context.Context) (struct{}, error) { // it expires by itself
 			return struct{}{}, m.lease.drop(ctx)
 		})

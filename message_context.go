@@ -26,6 +26,26 @@ func StreamFromContext(ctx context.Context) (string, bool) {
 	return "", false
 }
 
+// PartitionFromContext returns which partition of its topic a received message came from,
+// counted from 0. It reports false for a topic without partitions.
+func PartitionFromContext(ctx context.Context) (int, bool) {
+	if o := originOf(ctx); o != nil && o.opener.partitioned {
+		return o.opener.partition, true
+	}
+	return 0, false
+}
+
+// FencingTokenFromContext returns a number that grows whenever the message's partition
+// goes to another member of the group. Who writes it beside what a handler stores, and refuses
+// to store anything with a smaller one, keeps out a handler that was paused while another
+// member went on. It reports false without a group, and for a topic without partitions.
+func FencingTokenFromContext(ctx context.Context) (int64, bool) {
+	if o := originOf(ctx); o != nil && o.opener.epoch > 0 {
+		return o.opener.epoch, true
+	}
+	return 0, false
+}
+
 // DeliveryCountFromContext returns how often the message was handed out in its
 // group, this time included; the first time it is 1. Redis keeps the count, so
 // it goes on when another consumer takes the message over. A consumer that died
@@ -65,6 +85,14 @@ type origin struct {
 	key        string // "" = none
 	deliveries int64
 	verdict    atomic.Pointer[verdict] // what the handler said
+}
+
+// place is what the messages of one stream have in common.
+type place struct {
+	stream      string
+	partitioned bool
+	partition   int
+	epoch       int64 // 0 = none
 }
 
 type originKey struct{}

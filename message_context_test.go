@@ -19,7 +19,7 @@ var errEnd = errors.New("the end of the test's context")
 
 func newMessageContext() *messageContext {
 	values := context.WithValue(context.Background(), testKey{}, "value")
-	return &messageContext{values: values, origin: origin{opener: &opener{stream: "s"}, id: xstream.ID{Ms: 5, Seq: 7}, deliveries: 3}}
+	return &messageContext{values: values, origin: origin{opener: &opener{place: place{stream: "s"}}, id: xstream.ID{Ms: 5, Seq: 7}, deliveries: 3}}
 }
 
 // Most handlers never ask for the end of the context, and should not pay for it.

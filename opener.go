@@ -12,7 +12,7 @@ import (
 
 // opener makes messages of entries. It is safe for concurrent use.
 type opener struct {
-	stream      string
+	place       // where the entries are
 	unmarshaler Unmarshaler
 	lends       bool                                   // large payloads
 	key         func(*message.Message) (string, error) // nil = none

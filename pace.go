@@ -22,6 +22,7 @@ const (
 // protects it.
 type pace struct {
 	limit int // the most it may grow to
+	bytes int // the most that may be at hand, about
 	want  int
 
 	settled  [2]int // in this window and in the one before
@@ -29,7 +30,7 @@ type pace struct {
 	entryMax int // a maximum of entry sizes that decays
 }
 
-func newPace(limit int) pace { return pace{limit: limit, want: 1} }
+func newPace(limit int) pace { return pace{limit: limit, bytes: maxPrefetchBytes, want: 1} }
 
 // starved says that the caller could have had another entry.
 func (p *pace) starved() { p.want = min(p.want*2, p.limit) }
@@ -61,7 +62,7 @@ func (p *pace) target(now time.Time, slots int) int {
 	lately := max(p.settled[0], p.settled[1])
 	target := min(p.want, max(lately+1, slots))
 	if p.entryMax > 0 {
-		target = min(target, maxPrefetchBytes/p.entryMax)
+		target = min(target, p.bytes/p.entryMax)
 	}
 	if p.entryMax > hugeEntry {
 		return 1

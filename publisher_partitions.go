@@ -76,7 +76,7 @@ func (p *Publisher) newPartitioned(topic string, n int) (*partitionedTopic, erro
 	t := &partitionedTopic{streams: partitionStreams(topic, n)}
 	t.next.Store(rand.Uint64()) //nolint:gosec // so that not all processes begin with the same
 	t.check.ask = func(ctx context.Context) error {
-		err := xstream.RecordPartitions(ctx, p.config.Client, xstream.PartitionCount(prefix), n)
+		err := xstream.RecordPartitions(ctx, xstream.Stream{Client: p.config.Client, Key: topic}, xstream.PartitionCount(prefix), n)
 		if err = partitionsError(topic, n, err); err != nil {
 			return fmt.Errorf("check the number of partitions: %w", err)
 		}

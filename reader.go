@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
@@ -44,21 +43,17 @@ type source interface {
 // reader is the only one of a subscription's goroutines that makes entries ours,
 // so nothing can slip between two that do.
 type reader struct {
-	stream xstream.Stream
+	blocking
 	source source
 	ledger *ledger
 	log    logger
 	block  time.Duration
 	// appetite is run's own, and that of the source in its calls.
 	appetite *appetite
-
-	conn    atomic.Pointer[xstream.Conn]
-	reading atomic.Bool // in a blocking read
-	done    chan struct{}
 }
 
 func newReader(s xstream.Stream, src source, l *ledger, a *appetite, log logger) *reader {
-	return &reader{stream: s, source: src, ledger: l, appetite: a, log: log, block: blockTime, done: make(chan struct{})}
+	return &reader{blocking: blocking{stream: s, done: make(chan struct{})}, source: src, ledger: l, appetite: a, log: log, block: blockTime}
 }
 
 // run reads until ctx ends. A blocked read is not cancelled with ctx but ended
@@ -118,51 +113,4 @@ func (r *reader) asked(room int, err error) error {
 		r.appetite.unanswered(room)
 	}
 	return err
-}
-
-func (r *reader) connect(ctx context.Context) (*xstream.Conn, error) {
-	if conn := r.conn.Load(); conn != nil {
-		return conn, nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), blockTime)
-	defer cancel()
-	conn, err := xstream.Dial(ctx, r.stream)
-	if err != nil {
-		return nil, err
-	}
-	r.conn.Store(conn)
-	return conn, nil
-}
-
-func (r *reader) disconnect() {
-	if conn := r.conn.Swap(nil); conn != nil {
-		conn.Close()
-	}
-}
-
-// interrupt ends a read that is blocked now.
-func (r *reader) interrupt(ctx context.Context) {
-	conn := r.conn.Load()
-	if conn == nil || !r.reading.Load() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	_ = conn.Unblock(ctx) // it is tried again, and the read ends by itself
-}
-
-// stop interrupts reads until the reader has ended, or ctx has.
-func (r *reader) stop(ctx context.Context) {
-	ticker := time.NewTicker(interruptEvery)
-	defer ticker.Stop()
-	for {
-		r.interrupt(ctx)
-		select {
-		case <-r.done:
-			return
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
 }

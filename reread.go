@@ -25,7 +25,7 @@ func (m *member) find(ctx context.Context, id xstream.ID) (xstream.Entry, bool, 
 func (d *dispatcher) readAgain(handOut context.Context, e *entry) bool {
 	t := trouble{log: d.log, doing: "read an entry again"}
 	for {
-		same, ok, err := d.member.find(handOut, e.ID)
+		same, ok, err := d.holder.find(handOut, e.ID)
 		if err != nil {
 			if t.wait(handOut, err) {
 				continue
@@ -36,7 +36,7 @@ func (d *dispatcher) readAgain(handOut context.Context, e *entry) bool {
 		if ok {
 			e.Refill(same)
 		} else {
-			d.member.stillOurs(handOut, e) // it notes that the entry is gone
+			d.holder.stillOurs(handOut, e) // it notes that the entry is gone
 		}
 		return ok
 	}

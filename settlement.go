@@ -39,6 +39,7 @@ func (d *dispatcher) passOn(sent *delivery) {
 }
 
 func (d *dispatcher) acked(e *entry, sent *delivery) {
+	d.freeSlot()
 	sent.ctx.end(context.Canceled)
 	if !d.log.silent {
 		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
@@ -61,6 +62,7 @@ func (d *dispatcher) done(e *entry) {
 // nacked decides what becomes of a message that failed. It returns the next
 // delivery if it was handed out again, and has settled the entry otherwise.
 func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *delivery) *delivery {
+	d.freeSlot()
 	sent.ctx.end(context.Canceled)
 	d.ledger.failed(e)
 	v, handOuts := sent.verdict(), sent.ctx.origin.deliveries
@@ -101,7 +103,7 @@ func (d *dispatcher) retry(handOut, work context.Context, e *entry, v verdict, h
 		d.giveBack(work, e)
 		return nil
 	}
-	if d.member == nil {
+	if d.holder == nil {
 		d.ledger.again(e)
 	}
 	if d.ledger.maxInFlight == 1 {
@@ -113,7 +115,7 @@ func (d *dispatcher) retry(handOut, work context.Context, e *entry, v verdict, h
 // postpone gives an entry back to the group for after a time. The entry keeps its
 // slot until Redis has agreed.
 func (d *dispatcher) postpone(handOut, work context.Context, e *entry, wait time.Duration) {
-	if !d.member.delay(handOut, work, e, wait) {
+	if !d.holder.delay(handOut, work, e, wait) {
 		d.giveBack(work, e)
 		return
 	}
@@ -139,10 +141,10 @@ func (d *dispatcher) bury(e *entry, why epitaph) {
 // giveBack ends the hand-out of an entry that will not be handed out again here,
 // and releases it at once if it is still ours.
 func (d *dispatcher) giveBack(work context.Context, e *entry) {
-	if !d.ledger.settle(e, returning) || d.member == nil {
+	if !d.ledger.settle(e, returning) || d.holder == nil {
 		return
 	}
-	if err := d.member.release(work, []*entry{e}); err == nil {
+	if err := d.holder.release(work, []*entry{e}); err == nil {
 		d.ledger.forget([]*entry{e})
 	} // else it is released with everything else at the end
 }
@@ -155,6 +157,7 @@ func (d *dispatcher) abandon(e *entry, sent *delivery) {
 		d.acked(e, sent)
 		return
 	}
+	d.freeSlot()
 	sent.ctx.end(ErrSubscriberClosed)
 	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
 	d.ledger.settle(e, returning)

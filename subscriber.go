@@ -61,7 +61,7 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	if err := s.begin(); err != nil {
 		return nil, err
 	}
-	sub, err := s.prepare(ctx, topic)
+	subscription, out, err := s.prepare(ctx, topic)
 	if err != nil {
 		s.subscriptions.Done()
 		return nil, fmt.Errorf("subscribe to %q: %w", topic, err)
@@ -72,9 +72,10 @@ func (s *Subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 		defer s.subscriptions.Done()
 		defer cancel(errDrained)
 		defer unlink()
-		sub.run(stop)
+		defer close(out)
+		subscription.run(stop)
 	}()
-	return sub.out, nil
+	return out, nil
 }
 
 // SubscribeInitialize creates the topic's stream and the consumer group, so that
@@ -100,9 +101,16 @@ func (s *Subscriber) SubscribeInitializeWithContext(ctx context.Context, topic s
 	if _, err := xstream.Prefix(topic); err != nil {
 		return &ConfigError{"topic", topic, err.Error()}
 	}
-	group := xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup}
+	n, err := s.partitionsOf(topic)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := s.starting(ctx)
 	defer cancel()
+	if n > 0 {
+		return s.initializePartitions(ctx, topic, n)
+	}
+	group := xstream.Group{Stream: s.stream(topic), Name: s.config.ConsumerGroup}
 	if err := retry(ctx, func(ctx context.Context) error { return s.createGroup(ctx, group) }); err != nil {
 		return fmt.Errorf("initialize %q: %w", topic, err)
 	}
@@ -159,7 +167,7 @@ func retry(ctx context.Context, command func(ctx context.Context) error) error {
 		if err == nil {
 			return nil
 		}
-		if xstream.Classify(err) == xstream.Refused || xstream.IsClosed(err) && failures >= closedAttempts {
+		if isPermanent(err) || xstream.Classify(err) == xstream.Refused || xstream.IsClosed(err) && failures >= closedAttempts {
 			return err
 		}
 		if !pause(ctx, retryPause(failures)) {

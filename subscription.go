@@ -2,11 +2,11 @@ package redisstream
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill"
-	"github.com/ThreeDotsLabs/watermill/message"
 )
 
 const (
@@ -22,11 +22,10 @@ const (
 //
 //	stop fetching → release what waits → let the caller finish → end the
 //	messages' contexts → settle what is left → send the acks → release the rest
-//	and leave the group → close the channel
+//	and leave the group
 //
 // To stop fetching is not to stop working: the two have contexts of their own.
 type subscription struct {
-	out          chan *message.Message
 	closeTimeout time.Duration
 	log          logger
 	free         func() // gives back what was reserved
@@ -35,12 +34,40 @@ type subscription struct {
 	reader     *reader
 	dispatcher *dispatcher
 	giveUp     chan struct{}
-	membership *membership // nil without a group
+	backing    backing
+	// empties: what was read has to be handed out before the end, as nobody else can
+	// have it.
+	empties bool
 }
 
-// run works until stop ends, and then stops in order. It closes out.
+// backing is what a subscription has on the server, besides the stream that it reads.
+type backing interface {
+	// fetch starts what finds work.
+	fetch(stop context.Context, wg *sync.WaitGroup)
+	// keep starts what looks after the entries that are ours.
+	keep(work context.Context)
+	// releaseBuffer gives back what nobody has seen, while others still work.
+	releaseBuffer(ctx context.Context)
+	// flush sends the last acks, as far as Redis takes them until ctx ends.
+	flush(ctx context.Context)
+	// leave gives back all that is still ours. It may be called again.
+	leave(ctx context.Context)
+	// free is the last that is done.
+	free(ctx context.Context)
+}
+
+// unbacked is the backing of a subscription without a group.
+type unbacked struct{}
+
+func (unbacked) fetch(context.Context, *sync.WaitGroup) {}
+func (unbacked) keep(context.Context)                   {}
+func (unbacked) releaseBuffer(context.Context)          {}
+func (unbacked) flush(context.Context)                  {}
+func (unbacked) leave(context.Context)                  {}
+func (unbacked) free(context.Context)                   {}
+
+// run works until stop ends, and then stops in order.
 func (s *subscription) run(stop context.Context) {
-	defer close(s.out)
 	work, endWork := context.WithCancelCause(context.WithoutCancel(stop))
 	defer endWork(errDrained)
 
@@ -49,8 +76,8 @@ func (s *subscription) run(stop context.Context) {
 		defer s.free()
 		s.reader.run(stop)
 	})
-	s.membership.fetch(stop, &fetching)
-	s.membership.keep(work)
+	s.backing.fetch(stop, &fetching)
+	s.backing.keep(work)
 	handing, endHanding := context.WithCancel(work)
 	defer endHanding()
 	handed := s.handOut(stop, handing)
@@ -60,24 +87,24 @@ func (s *subscription) run(stop context.Context) {
 	go s.reader.stop(work)
 	var releasing sync.WaitGroup
 	releasing.Go(func() { s.releaseBuffer(handing) })
-	s.drain(handed)
+	s.drain(handed, context.Cause(stop))
 	endHanding()
 	<-handed
 	releasing.Wait()
 
 	budget, cancel := context.WithTimeout(work, farewellTime)
 	defer cancel()
-	s.membership.flush(budget)
+	s.backing.flush(budget)
 	s.leave(budget, &fetching)
 	s.log.Debug("Subscription has ended", nil)
 }
 
 // releaseBuffer gives back what waits, and once more what the last read brings.
 func (s *subscription) releaseBuffer(ctx context.Context) {
-	s.membership.releaseBuffer(ctx)
+	s.backing.releaseBuffer(ctx)
 	select {
 	case <-s.reader.done:
-		s.membership.releaseBuffer(ctx)
+		s.backing.releaseBuffer(ctx)
 	case <-ctx.Done():
 	}
 }
@@ -88,11 +115,11 @@ func (s *subscription) leave(budget context.Context, fetching *sync.WaitGroup) {
 	patience, cancel := context.WithTimeout(budget, farewellTime/4)
 	defer cancel()
 	ended := waitFor(patience, fetching)
-	s.membership.leave(budget)
+	s.backing.leave(budget)
 	if !ended && waitFor(budget, fetching) {
-		s.membership.leave(budget)
+		s.backing.leave(budget)
 	}
-	s.membership.free(budget)
+	s.backing.free(budget)
 }
 
 // handOut starts the dispatcher. The channel it returns is closed when all that
@@ -100,7 +127,7 @@ func (s *subscription) leave(budget context.Context, fetching *sync.WaitGroup) {
 func (s *subscription) handOut(stop, work context.Context) <-chan struct{} {
 	handed := make(chan struct{})
 	until := stop
-	if s.membership.atMostOnce() {
+	if s.empties {
 		until = s.untilEmpty(stop, work)
 	}
 	go func() {
@@ -134,7 +161,7 @@ func (s *subscription) untilEmpty(stop, work context.Context) context.Context {
 }
 
 // drain lets the caller finish what it has, for a time.
-func (s *subscription) drain(handed <-chan struct{}) {
+func (s *subscription) drain(handed <-chan struct{}, cause error) {
 	timer := time.NewTimer(s.closeTimeout)
 	defer timer.Stop()
 	select {
@@ -142,8 +169,11 @@ func (s *subscription) drain(handed <-chan struct{}) {
 		return
 	case <-timer.C:
 	}
+	if !errors.Is(cause, ErrPartitionLost) { // all others end with the subscriber, as far as a handler is concerned
+		cause = ErrSubscriberClosed
+	}
 	for _, d := range s.ledger.deliveriesInFlight() {
-		d.ctx.end(ErrSubscriberClosed)
+		d.ctx.end(cause)
 	}
 	timer.Reset(min(handlerGrace, s.closeTimeout))
 	select {

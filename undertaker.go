@@ -19,9 +19,9 @@ import (
 // flow of messages: when Redis refuses the move, it is tried again and again while
 // everything else goes on.
 type undertaker struct {
-	member *member
+	burier burier
 	ledger *ledger
-	topic  string
+	burial burial
 	log    logger
 	added  chan struct{} // one token: there may be entries
 	finish chan struct{} // closed when no more will come
@@ -44,8 +44,27 @@ type corpse struct {
 	unanswered bool // the last attempt may have been executed
 }
 
-func newUndertaker(m *member, topic string, log logger) *undertaker {
-	return &undertaker{member: m, ledger: m.ledger, topic: topic, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
+// burier moves entries to the dead letters.
+type burier interface {
+	name() string
+	find(ctx context.Context, id xstream.ID) (xstream.Entry, bool, error)
+	stillOurs(ctx context.Context, e *entry) bool
+	// bury reports false when the entry is not ours any more.
+	bury(ctx context.Context, l letter) (moved bool, err error)
+}
+
+// letter is what an entry becomes.
+type letter struct {
+	id         string // the entry's
+	fields     []string
+	unanswered bool // an earlier attempt may have been executed
+}
+
+// burial is what the dead letters of a subscription have in common.
+type burial struct{ topic, group, dead string }
+
+func newUndertaker(b burier, l *ledger, common burial, log logger) *undertaker {
+	return &undertaker{burier: b, ledger: l, burial: common, log: log, added: make(chan struct{}, 1), finish: make(chan struct{})}
 }
 
 // maxReason bounds the reason of a letter, in bytes: it may have a stack trace.
@@ -120,27 +139,16 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 		return true
 	}
 	if c.entry.isLent() {
-		same, ok, err := u.member.find(ctx, c.entry.ID)
+		same, ok, err := u.burier.find(ctx, c.entry.ID)
 		switch {
 		case err != nil:
 			return u.refused(ctx, c, err)
 		case !ok:
-			return !u.member.stillOurs(ctx, c.entry) // it notes that the entry is gone
+			return !u.burier.stillOurs(ctx, c.entry) // it notes that the entry is gone
 		}
 		c.entry.Refill(same)
 	}
-	letter, epoch := u.letter(c), u.member.currentEpoch()
-	moved, err := ask(ctx, u.member, func(ctx context.Context) (bool, error) {
-		return u.member.group.Bury(ctx, xstream.Burial{
-			Dead: u.member.dead, MaxLen: u.member.maxDead, Consumer: u.member.name(), ID: c.entry.id, Fields: letter,
-		})
-	})
-	if err == nil && !moved && !c.unanswered {
-		var again bool
-		if again, err = u.member.groupReplaced(ctx, epoch); again && err == nil {
-			return false
-		}
-	}
+	moved, err := u.burier.bury(ctx, letter{id: c.entry.id, fields: u.letter(c), unanswered: c.unanswered})
 	if err != nil {
 		c.unanswered = !xstream.IsReply(err)
 		return u.refused(ctx, c, err)
@@ -152,17 +160,36 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 	return true
 }
 
+// bury implements burier.
+func (m *member) bury(ctx context.Context, l letter) (bool, error) {
+	for {
+		epoch := m.currentEpoch()
+		moved, err := ask(ctx, m, func(ctx context.Context) (bool, error) {
+			return m.group.Bury(ctx, xstream.Burial{Dead: m.dead, MaxLen: m.maxDead, Consumer: m.name(), ID: l.id, Fields: l.fields})
+		})
+		if err != nil || moved || l.unanswered {
+			return moved, err
+		}
+		if again, err := m.groupReplaced(ctx, epoch); !again || err != nil {
+			return false, err
+		}
+	}
+}
+
 // refused reports once that an entry can't be moved now.
 func (u *undertaker) refused(ctx context.Context, c *corpse, err error) bool {
 	if !c.reported && ctx.Err() == nil {
 		u.log.Error("Can't move an entry to the dead letters, will retry", err, u.fields(c))
 	}
 	c.reported = true
+	if xstream.Classify(err) == xstream.Refused { // it may last
+		u.ledger.overtake(c.entry)
+	}
 	return false
 }
 
 func (u *undertaker) fields(c *corpse) watermill.LogFields {
-	return watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.member.dead}
+	return watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.burial.dead}
 }
 
 // letter is the entry's fields as they are, and what became of it.
@@ -174,12 +201,12 @@ func (u *undertaker) letter(c *corpse) []string {
 	}
 	return append(fields,
 		DeadReasonField, c.reason,
-		DeadTopicField, u.topic,
+		DeadTopicField, u.burial.topic,
 		DeadHandlerField, c.handler,
 		DeadSubscriberField, cmp.Or(c.subscriber, "redisstream.Subscriber"),
 		DeadEntryIDField, c.entry.id,
-		DeadGroupField, u.member.group.Name,
-		DeadConsumerField, u.member.name(),
+		DeadGroupField, u.burial.group,
+		DeadConsumerField, u.burier.name(),
 		DeadDeliveriesField, strconv.FormatInt(u.ledger.handOuts(c.entry), 10),
 		DeadFirstTimeField, c.entry.ID.Time().UTC().Format(deadTimeFormat),
 		DeadLastTimeField, time.Now().UTC().Format(deadTimeFormat),

@@ -10,10 +10,16 @@ import (
 
 // RecordPartitions records at key, which is that of PartitionCount, that a topic has n
 // partitions, unless a number is recorded there. It returns a *CountError when that is
-// another one.
-func RecordPartitions(ctx context.Context, client rueidis.Client, key string, n int) error {
+// another one. A topic of which none is recorded, and that has entries, has one.
+func RecordPartitions(ctx context.Context, topic Stream, key string, n int) error {
 	text := strconv.Itoa(n)
-	return compareCount(recordPartitions.Exec(ctx, client, []string{key}, []string{text}), text)
+	return compareCount(recordPartitions.Exec(ctx, topic.Client, []string{topic.Key, key}, []string{text}), text)
+}
+
+// RecordedPartitions returns the number that is recorded at key; 0 is none.
+func RecordedPartitions(ctx context.Context, client rueidis.Client, key string) (int, error) {
+	n, err := client.Do(ctx, client.B().Arbitrary("HGET").Keys(key).Args("n").Build()).AsInt64()
+	return int(n), ignoreNil(err)
 }
 
 // SwitchPartitions changes the number that is recorded at key, if it is from. Otherwise it

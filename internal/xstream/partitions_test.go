@@ -45,11 +45,11 @@ func TestRecordPartitions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newStream(t, shared, protocol)
-			require.NoError(t, RecordPartitions(t.Context(), s.Client, s.Key, 8))
-			require.NoError(t, RecordPartitions(t.Context(), s.Client, s.Key, 8))
+			require.NoError(t, RecordPartitions(t.Context(), topicOf(s), s.Key, 8))
+			require.NoError(t, RecordPartitions(t.Context(), topicOf(s), s.Key, 8))
 			for _, n := range []int{1, 7, 80} {
 				var other *CountError
-				require.ErrorAs(t, RecordPartitions(t.Context(), s.Client, s.Key, n), &other)
+				require.ErrorAs(t, RecordPartitions(t.Context(), topicOf(s), s.Key, n), &other)
 				require.Equal(t, 8, other.Recorded)
 				require.EqualError(t, other, "the topic has 8 partitions")
 			}
@@ -87,14 +87,35 @@ func TestNumberOfPartitionsThatIsNone(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, shared)
 	shared.Do(t, "HSET", s.Key, "n", "many")
-	require.ErrorContains(t, RecordPartitions(t.Context(), s.Client, s.Key, 2), `"many"`)
+	require.ErrorContains(t, RecordPartitions(t.Context(), topicOf(s), s.Key, 2), `"many"`)
 	require.ErrorContains(t, SwitchPartitions(t.Context(), s.Client, s.Key, 2, 3), `"many"`)
 	s = newStream(t, shared)
 	shared.Do(t, "SET", s.Key, "no hash")
 	for _, err := range []error{
-		RecordPartitions(t.Context(), s.Client, s.Key, 2), SwitchPartitions(t.Context(), s.Client, s.Key, 2, 3),
+		RecordPartitions(t.Context(), topicOf(s), s.Key, 2), SwitchPartitions(t.Context(), s.Client, s.Key, 2, 3),
 	} {
 		require.ErrorContains(t, err, "WRONGTYPE")
 		require.Equal(t, Refused, Classify(err))
 	}
+}
+
+// topicOf is a stream that nobody uses.
+func topicOf(s Stream) Stream { return Stream{Client: s.Client, Key: "{" + s.Key + "}:topic"} }
+
+func TestRecordPartitionsOfATopicWithEntries(t *testing.T) {
+	t.Parallel()
+	s := newStream(t, shared)
+	key := PartitionCount("{" + s.Key + "}")
+	add(t, s, 1, 1)
+	var other *CountError
+	require.ErrorAs(t, RecordPartitions(t.Context(), s, key, 4), &other)
+	require.Equal(t, 1, other.Recorded)
+	n, err := RecordedPartitions(t.Context(), s.Client, key)
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.NoError(t, SwitchPartitions(t.Context(), s.Client, key, 1, 4))
+	require.NoError(t, RecordPartitions(t.Context(), s, key, 4))
+	n, err = RecordedPartitions(t.Context(), s.Client, key)
+	require.NoError(t, err)
+	require.Equal(t, 4, n)
 }

@@ -3,6 +3,8 @@ package xstream
 import (
 	"context"
 	"strconv"
+
+	"github.com/redis/rueidis"
 )
 
 // Recalled is what Recall has found, in the order of the IDs.
@@ -19,8 +21,13 @@ type Recalled struct {
 // one more delivery. The error may be ErrFenced.
 func (t Tenure) Recall(ctx context.Context, from ID, count int) (Recalled, error) {
 	count = max(min(count, scriptPage), 1)
+	return t.recalled(ctx, recall, from, count, t.Name, t.Consumer, from.String(), strconv.Itoa(count))
+}
+
+// recalled runs a script that looks at so many entries.
+func (t Tenure) recalled(ctx context.Context, script *rueidis.Lua, from ID, count int, args ...string) (Recalled, error) {
 	r := Recalled{Next: from}
-	message, err := t.fenced(ctx, recall, nil, t.Name, t.Consumer, from.String(), strconv.Itoa(count))
+	message, err := t.fenced(ctx, script, nil, args...)
 	if err != nil {
 		return r, err
 	}
@@ -58,4 +65,11 @@ func (r *Recalled) behind(from ID) (ID, error) {
 		}
 	}
 	return next, nil
+}
+
+// Adopt is Recall for what is pending for other consumers, up to an ID. More says that it
+// may not be all.
+func (t Tenure) Adopt(ctx context.Context, to ID, count int) (Recalled, error) {
+	count = max(min(count, scriptPage), 1)
+	return t.recalled(ctx, adopt, ID{}, count, t.Name, t.Consumer, to.String(), strconv.Itoa(count))
 }

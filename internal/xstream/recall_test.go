@@ -154,3 +154,33 @@ func TestRecallOfHugeCounts(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, MaxDeliveries, r.Entries[0].Deliveries)
 }
+
+func TestAdoptTakesWhatOthersHaveUpToAnID(t *testing.T) {
+	t.Parallel()
+	p := newPartition(t)
+	deliver(t, p.Group, "p0", 1, 2)
+	deliver(t, p.Group, "other", 3, 3)
+	deliver(t, p.Group, "p0", 4, 4)
+	deliver(t, p.Group, "other", 5, 5)
+	deliver(t, p.Group, "another", 6, 7)
+	_, err := p.Release(t.Context(), Giver{Consumer: "p0"}, []Count{{ID: id(1), Deliveries: 0}})
+	require.NoError(t, err)
+	shared.Do(t, "XDEL", p.Key, id(3))
+	a := own(t, p, "a")
+	var all, gone []string
+	for more := true; more; {
+		r, err := a.Adopt(t.Context(), ID{6, 1}, 2)
+		require.NoError(t, err)
+		all, gone, more = append(all, idsOf(r.Entries)...), append(gone, r.Gone...), r.More
+	}
+	require.ElementsMatch(t, []string{id(1), id(5), id(6)}, all)
+	require.Equal(t, []string{id(3)}, gone)
+	require.Equal(t, map[string]string{
+		id(1): "p0 0", id(2): "p0 1", id(4): "p0 1", id(5): "p0 1", id(6): "p0 1", id(7): "another 1",
+	}, ownersOf(t, p.Group))
+	require.NotContains(t, consumersOf(t, p.Group), Released)
+	expire(t, p)
+	own(t, p, "b")
+	_, err = a.Adopt(t.Context(), ID{9, 9}, 10)
+	require.ErrorIs(t, err, ErrFenced)
+}

@@ -165,3 +165,13 @@ func TestRosterOfAServerThatRefuses(t *testing.T) {
 		require.Error(t, err, reply)
 	}
 }
+
+func TestWhoIsOnNoListHasNothing(t *testing.T) {
+	t.Parallel()
+	r := newRoster(t)
+	r.mustBeat(t, Beat{Member: "gone", Owned: "1,2"})
+	before := r.mustBeat(t, Beat{Member: "a", Owned: "3"})
+	shared.Do(t, "DEL", r.Members)
+	after := r.mustBeat(t, Beat{Member: "a", Owned: "3", Known: before.Version})
+	require.Equal(t, map[string]string{"a": "3"}, after.Owned)
+}

@@ -245,12 +245,16 @@ return 1`)
 
 // recordPartitions records how many partitions a topic has, if nobody has yet.
 //
-//	KEYS[1] hash   ARGV[1] number
-//	reply   the number that is recorded now
+//	KEYS[1] stream of the topic   KEYS[2] hash   ARGV[1] number
+//	reply   the number that it has now
+//
+// A topic with entries of which nobody has said anything has one partition: what is in its
+// stream would be found by nobody if it had more.
 var recordPartitions = rueidis.NewLuaScript(`
-local n = redis.call('HGET', KEYS[1], 'n')
+local n = redis.call('HGET', KEYS[2], 'n')
 if n then return n end
-redis.call('HSET', KEYS[1], 'n', ARGV[1])
+if ARGV[1] ~= '1' and redis.call('TYPE', KEYS[1]).ok == 'stream' and redis.call('XLEN', KEYS[1]) > 0 then return '1' end
+redis.call('HSET', KEYS[2], 'n', ARGV[1])
 return ARGV[1]`)
 
 // switchPartitions changes the number of a topic's partitions. Where none is recorded, the

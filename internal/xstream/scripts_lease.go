@@ -94,8 +94,23 @@ return redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 4))`)
 //
 // A reserved consumer is removed when nothing is left for it; see take.
 var recall = rueidis.NewLuaScript(fence + bounded + `
+local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4])` + recalling)
+
+// adopt is recall for what is pending for other consumers.
+//
+//	keys, arguments and reply as for recall, but for ARGV[3] last ID
+var adopt = rueidis.NewLuaScript(fence + bounded + `
+local rows, most = {}, tonumber(ARGV[4])
+for _, c in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1])[4] or {}) do
+  if c[1] ~= ARGV[2] and #rows < most then
+    for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', ARGV[3], most - #rows, c[1])) do rows[#rows + 1] = p end
+  end
+end` + recalling)
+
+// recalling makes rows of XPENDING the consumer's and returns what they stand for.
+const recalling = `
 local entries, gone, reserved, claim = {}, {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
-for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4])) do
+for _, p in ipairs(rows) do
   local id, owner = p[1], p[2]
   local e = redis.call('XRANGE', KEYS[1], id, id)[1]
   if e then
@@ -116,7 +131,7 @@ for owner in pairs(reserved) do
     redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], owner)
   end
 end
-return {entries, gone}`)
+return {entries, gone}`
 
 // What the owner of a partition does as other consumers do.
 //

@@ -1,4 +1,4 @@
-//nolint:gochecknoglobals // scripts are compiled once
+//nolint:gochecknoglobals,dupword // scripts are compiled once, and Lua repeats its keywords
 package xstream
 
 import "github.com/redis/rueidis"
@@ -14,7 +14,8 @@ import "github.com/redis/rueidis"
 //
 // The version is the last ID of the wake stream, so that a change and the call that
 // wakes the others are one. Nobody can live longer than the time to live, which all
-// members have in common, unless the server's clock went back.
+// members have in common, unless the server's clock went back. Who is on no
+// list any more, as after somebody deleted it, has nothing.
 var beat = rueidis.NewLuaScript(`
 local n = redis.call('HGET', KEYS[1], 'n')
 if not n then
@@ -34,6 +35,12 @@ for _, m in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '(' .. exp, '+inf', 'LIM
 end
 if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[4] then
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
+  changed = true
+end
+if redis.call('HLEN', KEYS[3]) > redis.call('ZCARD', KEYS[2]) then
+  for _, m in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if not redis.call('ZSCORE', KEYS[2], m) then redis.call('HDEL', KEYS[3], m) end
+  end
   changed = true
 end
 local top = not changed and redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]

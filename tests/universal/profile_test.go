@@ -24,9 +24,10 @@ const shortClose = 200 * time.Millisecond
 
 // profile is one way to set up the adapter for the suite.
 type profile struct {
-	features  tests.Features
-	group     func() string
-	configure func(*redisstream.SubscriberConfig)
+	features   tests.Features
+	group      func() string
+	configure  func(*redisstream.SubscriberConfig)
+	partitions func(topic string) int // nil = none
 }
 
 func sharedGroup() string { return "universal" }
@@ -51,7 +52,16 @@ func profiles() map[string]profile {
 	concurrent := tests.Features{ConsumerGroups: true, Persistent: true}
 	tagged := ordered
 	tagged.GenerateTopicFunc = func(tctx tests.TestContext) string { return "{universal}topic-" + string(tctx.TestID) }
+	shared := ordered
+	shared.GuaranteedOrderWithSingleSubscriber = false
+	sharedOnce := shared
+	sharedOnce.ExactlyOnceDelivery = true
+	exclusive, divided := func(string) int { return 1 }, func(string) int { return 16 }
 	return map[string]profile{
+		"G": {features: shared, group: sharedGroup, partitions: exclusive},
+		"H": {features: sharedOnce, group: sharedGroup, partitions: exclusive},
+		"I": {features: shared, group: sharedGroup, partitions: divided},
+		"J": {features: sharedOnce, group: sharedGroup, partitions: divided},
 		"A": {features: ordered, group: sharedGroup},
 		"B": {features: once, group: sharedGroup},
 		"C": {features: fanOut, group: noGroup, configure: func(c *redisstream.SubscriberConfig) {
@@ -76,9 +86,9 @@ func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (m
 		logger = watermill.NewStdLogger(false, false)
 	}
 	client := server.Client(t, smallBuffers)
-	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, logger)
+	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client, Partitions: p.partitions, PartitionKey: p.key()}, logger)
 	require.NoError(t, err)
-	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group, NackBackoff: shortBackoff}
+	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group, NackBackoff: shortBackoff, Partitions: p.partitions}
 	if p.configure != nil {
 		p.configure(&config)
 	}
@@ -86,6 +96,14 @@ func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (m
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, subscriber.Close()) })
 	return publisher, subscriber
+}
+
+// key is the payload, whose order is what the suite looks at.
+func (p profile) key() redisstream.KeyFunc {
+	if p.partitions == nil {
+		return nil
+	}
+	return func(_ string, msg *message.Message) (string, error) { return string(msg.Payload), nil }
 }
 
 // shortBackoff keeps one test that nacks 300 times in a row from taking minutes.

@@ -1,0 +1,23 @@
+package redisstream
+
+import (
+	"context"
+	"time"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+// claim is a partition as a member sees it, whether it has it or not.
+type claim struct {
+	index   int
+	acquire func(ctx context.Context) (xstream.Grant, error)
+	give    func(ctx context.Context, epoch int64) // back what was granted too late
+	begin   func(ctx context.Context, epoch int64, until time.Time) (*session, error)
+
+	session *session  // nil: not ours
+	asking  bool      // an acquire is on its way
+	again   time.Time // when to ask again
+	refused int       // times in a row
+	failed  time.Time // when the first of the failures in a row was; zero = none
+	out     bool      // its node can't be reached
+}

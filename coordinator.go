@@ -1,0 +1,335 @@
+package redisstream
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
+)
+
+const (
+	// settleTime is for how long nobody may have come or gone before something is given up,
+	// so that a deploy moves partitions once.
+	settleTime = 300 * time.Millisecond
+	// quietTime is the same for any news, but for no longer than maxQuietTime.
+	quietTime    = 50 * time.Millisecond
+	maxQuietTime = time.Second
+	// beatGap is the least time between two beats.
+	beatGap = 20 * time.Millisecond
+	// refusedFirst is how long to wait before another attempt at a partition that another
+	// member still has.
+	refusedFirst = 50 * time.Millisecond
+)
+
+// coordinator is a member of a partitioned topic's group. It tells the others what it
+// has, learns what they have, and takes and gives up partitions so that the shares are
+// even. Nobody leads: all calculate the same shares from the same news, and the leases
+// decide where the news are late.
+//
+// One goroutine does everything; others send it what it has to do.
+type coordinator struct {
+	roster xstream.Roster
+	id     string // of the member
+	terms  terms
+	log    logger
+	waker  *waker
+	free   func() // gives back what was reserved
+
+	events chan func()
+	kick   chan struct{} // one token: there are news
+	over   chan struct{} // closed when run has ended
+
+	// run's own.
+	claims   []*claim // by partition
+	shares   map[string]share
+	version  string
+	met      time.Time // when the members were others
+	heard    time.Time // when there were the last news
+	beat     trouble
+	nextBeat time.Time
+	lastBeat time.Time
+	leaving  bool
+	refused  error // another number of partitions is recorded
+}
+
+// run works until stop ends, and then gives everything back.
+func (c *coordinator) run(stop context.Context) {
+	work, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	defer close(c.over)
+	go func() {
+		defer c.free()
+		c.waker.run(stop)
+	}()
+	left := stop.Done()
+	for !c.leaving || c.isBusy() {
+		next := c.step(work)
+		timer := time.NewTimer(max(time.Until(next), 0))
+		select {
+		case <-timer.C:
+		case f := <-c.events:
+			f()
+		case <-c.kick:
+			c.news()
+		case <-left:
+			left, c.leaving = nil, true
+			go c.waker.stop(work)
+			c.revokeAll(context.Cause(stop))
+			c.news()
+		}
+		timer.Stop()
+	}
+	_, _ = within(work, min(c.terms.timeout(), farewellTime/4), func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, c.roster.Leave(ctx, c.id) // it expires by itself
+	})
+}
+
+// isBusy reports whether something has to come to its end.
+func (c *coordinator) isBusy() bool {
+	return slices.ContainsFunc(c.claims, func(p *claim) bool { return p.session != nil || p.asking })
+}
+
+// tell has run do something.
+func (c *coordinator) tell(f func()) {
+	select {
+	case c.events <- f:
+	case <-c.over:
+	}
+}
+
+// news has the next beat come soon.
+func (c *coordinator) news() {
+	if soon := c.lastBeat.Add(beatGap); soon.Before(c.nextBeat) {
+		c.nextBeat = soon
+	}
+}
+
+// heardOf is told of a version that others may have made.
+func (c *coordinator) heardOf(version string) {
+	if version != c.version {
+		c.news()
+	}
+}
+
+// step does what is due, and returns when something will be again.
+func (c *coordinator) step(ctx context.Context) time.Time {
+	now := time.Now()
+	if !now.Before(c.nextBeat) {
+		c.doBeat(ctx)
+	}
+	next := c.nextBeat
+	if again := c.rebalance(ctx); !again.IsZero() && again.Before(next) {
+		next = again
+	}
+	return next
+}
+
+// doBeat tells the others what we have, and learns of them.
+func (c *coordinator) doBeat(ctx context.Context) {
+	c.lastBeat = time.Now()
+	snapshot, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (xstream.Snapshot, error) {
+		return c.roster.Beat(ctx, xstream.Beat{Member: c.id, TTL: c.terms.ttl, Count: len(c.claims), Owned: c.share().String(), Known: c.version})
+	})
+	if err != nil {
+		c.beatFailed(err)
+		return
+	}
+	c.beat.over()
+	c.refused = nil
+	c.learn(snapshot)
+	c.nextBeat = time.Now().Add(c.terms.tick())
+	if soonest := c.lastBeat.Add(snapshot.Soonest + 5*time.Millisecond); soonest.Before(c.nextBeat) { // somebody is overdue
+		c.nextBeat = soonest
+	}
+}
+
+func (c *coordinator) beatFailed(err error) {
+	var other *xstream.CountError
+	if errors.As(err, &other) {
+		if c.refused == nil {
+			c.log.Error("The topic has another number of partitions now; nothing is received until the number is the same", err, watermill.LogFields{
+				"configured": len(c.claims), "recorded": other.Recorded,
+			})
+		}
+		c.refused = err
+		c.revokeAll(ErrPartitionLost)
+		c.nextBeat = time.Now().Add(c.terms.timeout())
+		return
+	}
+	c.beat.failures++
+	c.beat.report(err)
+	c.nextBeat = time.Now().Add(c.terms.retryPause(c.beat.failures))
+}
+
+// learn takes note of what the members say.
+func (c *coordinator) learn(s xstream.Snapshot) {
+	if s.Version == c.version {
+		return
+	}
+	before := c.shares
+	c.version, c.heard = s.Version, time.Now()
+	c.shares = make(map[string]share, len(s.Owned))
+	for id, text := range s.Owned {
+		c.shares[id] = parseShare(text, len(c.claims))
+	}
+	if !maps.EqualFunc(before, c.shares, func(a, b share) bool { return a.leaving == b.leaving }) {
+		c.met = c.heard
+	}
+	for _, p := range c.claims {
+		if p.failed.IsZero() {
+			p.again, p.refused = time.Time{}, 0
+		}
+	}
+}
+
+// share is what we say of ourselves.
+func (c *coordinator) share() share {
+	s := share{leaving: c.leaving}
+	for _, p := range c.claims {
+		if p.session != nil && !p.session.isOver() { // else others may have it
+			s.owned = append(s.owned, p.index)
+		}
+		if p.out {
+			s.out = append(s.out, p.index)
+		}
+	}
+	return s
+}
+
+// rebalance takes and gives up partitions, and returns when to look again; zero is when
+// there are news.
+func (c *coordinator) rebalance(ctx context.Context) time.Time {
+	if c.shares == nil || c.leaving || c.refused != nil {
+		return time.Time{}
+	}
+	var next time.Time
+	until := func(t time.Time) bool {
+		if !time.Now().Before(t) {
+			return true
+		}
+		if next.IsZero() || t.Before(next) {
+			next = t
+		}
+		return false
+	}
+	owners := divide(len(c.claims), c.shares).owner
+	for i, target := range targets(len(c.claims), c.shares) {
+		p := c.claims[i]
+		switch ours := target == c.id; {
+		case p.session != nil && !ours && owners[i] == c.id && !p.session.revoking:
+			if until(c.settled()) {
+				c.revoke(p, ErrPartitionLost)
+			}
+		case p.session == nil && !p.asking && ours && (owners[i] == "" || owners[i] == c.id):
+			if until(p.again) {
+				c.ask(ctx, p)
+			}
+		case p.out && !p.asking:
+			if until(p.again) {
+				c.ask(ctx, p) // it is refused by who has it, which is an answer
+			}
+		}
+	}
+	return next
+}
+
+// settled is when it will have been quiet for long enough to give something up.
+func (c *coordinator) settled() time.Time {
+	quiet := c.heard.Add(quietTime)
+	if last := c.met.Add(maxQuietTime); last.Before(quiet) {
+		quiet = last
+	}
+	if met := c.met.Add(settleTime); met.After(quiet) {
+		return met
+	}
+	return quiet
+}
+
+func (c *coordinator) revoke(p *claim, cause error) {
+	p.session.revoking = true
+	p.session.end(cause)
+}
+
+func (c *coordinator) revokeAll(cause error) {
+	for _, p := range c.claims {
+		if p.session != nil && !p.session.revoking {
+			c.revoke(p, cause)
+		}
+	}
+}
+
+// ask asks for a partition.
+func (c *coordinator) ask(ctx context.Context, p *claim) {
+	p.asking = true
+	go func() {
+		sent := time.Now()
+		grant, err := within(ctx, c.terms.timeout(), p.acquire)
+		c.tell(func() {
+			p.asking = false
+			c.answered(ctx, p, sent, grant, err)
+		})
+	}()
+}
+
+// answered takes note of the answer to ask.
+func (c *coordinator) answered(ctx context.Context, p *claim, sent time.Time, grant xstream.Grant, err error) {
+	if err != nil {
+		c.askFailed(p, err)
+		return
+	}
+	if p.out {
+		c.news() // it is within reach again
+	}
+	p.failed, p.out = time.Time{}, false
+	if grant.Epoch == 0 {
+		p.refused++
+		wait := growing(refusedFirst, 2, c.terms.ttl/2, p.refused)
+		p.again = time.Now().Add(min(grant.Left+time.Millisecond, wait))
+		return
+	}
+	until := c.terms.until(sent)
+	if c.leaving || c.refused != nil || !time.Now().Before(until) {
+		go p.give(ctx, grant.Epoch)
+		return
+	}
+	s, err := p.begin(ctx, grant.Epoch, until)
+	if err != nil {
+		go p.give(ctx, grant.Epoch)
+		c.askFailed(p, err)
+		return
+	}
+	p.refused = 0
+	c.serve(ctx, p, s)
+}
+
+func (c *coordinator) askFailed(p *claim, err error) {
+	now := time.Now()
+	if p.failed.IsZero() {
+		p.failed = now
+		c.log.Error("Can't take a partition, will retry", err, watermill.LogFields{"partition": p.index})
+	}
+	p.refused++
+	p.again = now.Add(c.terms.retryPause(p.refused))
+	if !p.out && now.Sub(p.failed) > c.terms.ttl && c.beat.failures == 0 {
+		p.out = true // others may reach it
+		c.news()
+	}
+}
+
+// serve starts the session of a partition that was granted.
+func (c *coordinator) serve(ctx context.Context, p *claim, s *session) {
+	p.session = s
+	c.news()
+	go func() {
+		s.run(ctx)
+		c.tell(func() {
+			p.session = nil
+			c.news()
+		})
+	}()
+}
