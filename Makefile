@@ -104,9 +104,9 @@ cover: server ## Write cover.out and print the coverage of the library
 	@go tool cover -func=cover.out | tail -n 1
 
 .PHONY: examples $(EXAMPLES)
-examples: $(EXAMPLES) ## Vet and run every example, on the server that it brings along
+examples: $(EXAMPLES) ## Vet, test and run every example, on the server that it brings along
 $(EXAMPLES):
-	cd $@ && go vet ./... && REDIS_URL= timeout 60 go run .
+	cd $@ && go vet ./... && REDIS_URL= go test ./... && REDIS_URL= timeout 60 go run .
 
 LINTS := $(MODULES:%=lint/%)
 .PHONY: lint $(LINTS)
