@@ -20,4 +20,18 @@ type claim struct {
 	refused int       // times in a row
 	failed  time.Time // when the first of the failures in a row was; zero = none
 	out     bool      // its node can't be reached
+	lost    time.Time // when the session was first seen to be over
+}
+
+// isHeldUp reports whether handlers of a partition that we have lost go on for long. We
+// can't take it again before they have ended, so others may.
+func (c *claim) isHeldUp() bool {
+	if c.session == nil || !c.session.isOver() {
+		c.lost = time.Time{}
+		return false
+	}
+	if c.lost.IsZero() {
+		c.lost = time.Now()
+	}
+	return time.Since(c.lost) > settleTime
 }

@@ -47,12 +47,15 @@ type coordinator struct {
 	// run's own.
 	claims   []*claim // by partition
 	shares   map[string]share
+	owners   []string // by partition, as the members say
+	targets  []string // as it should be
 	version  string
 	met      time.Time // when the members were others
 	heard    time.Time // when there were the last news
 	beat     trouble
 	nextBeat time.Time
 	lastBeat time.Time
+	unheard  time.Time // when the first of the beats in a row was sent that got no answer; zero = none
 	leaving  bool
 	refused  error // another number of partitions is recorded
 }
@@ -77,7 +80,8 @@ func (c *coordinator) run(stop context.Context) {
 		case <-c.kick:
 			c.news()
 		case <-left:
-			left, c.leaving = nil, true
+			// What can be given up at once needs no word but that we have left.
+			left, c.leaving, c.lastBeat = nil, true, time.Now()
 			go c.waker.stop(work)
 			c.revokeAll(context.Cause(stop))
 			c.news()
@@ -132,20 +136,32 @@ func (c *coordinator) step(ctx context.Context) time.Time {
 // doBeat tells the others what we have, and learns of them.
 func (c *coordinator) doBeat(ctx context.Context) {
 	c.lastBeat = time.Now()
-	snapshot, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (xstream.Snapshot, error) {
-		return c.roster.Beat(ctx, xstream.Beat{Member: c.id, TTL: c.terms.ttl, Count: len(c.claims), Owned: c.share().String(), Known: c.version})
-	})
+	if c.isDeaf() {
+		if _, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (struct{}, error) { return struct{}{}, c.roster.Ask(ctx) }); err != nil {
+			c.beatFailed(err)
+			return
+		}
+	}
+	b := xstream.Beat{Member: c.id, TTL: c.terms.ttl, Count: len(c.claims), Owned: c.share().String(), Known: c.version}
+	snapshot, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (xstream.Snapshot, error) { return c.roster.Beat(ctx, b) })
 	if err != nil {
 		c.beatFailed(err)
 		return
 	}
 	c.beat.over()
-	c.refused = nil
+	c.refused, c.unheard = nil, time.Time{}
 	c.learn(snapshot)
 	c.nextBeat = time.Now().Add(c.terms.tick())
 	if soonest := c.lastBeat.Add(snapshot.Soonest + 5*time.Millisecond); soonest.Before(c.nextBeat) { // somebody is overdue
 		c.nextBeat = soonest
 	}
+}
+
+// isDeaf reports whether nothing that we said was answered in time for long. Over a slow
+// line it may be heard all the same: then we look alive, and are granted what we never learn
+// of. So who is deaf asks before it beats, and is forgotten until there is an answer.
+func (c *coordinator) isDeaf() bool {
+	return !c.unheard.IsZero() && time.Since(c.unheard) > c.terms.ttl
 }
 
 func (c *coordinator) beatFailed(err error) {
@@ -160,6 +176,9 @@ func (c *coordinator) beatFailed(err error) {
 		c.revokeAll(ErrPartitionLost)
 		c.nextBeat = time.Now().Add(c.terms.timeout())
 		return
+	}
+	if c.unheard.IsZero() {
+		c.unheard = c.lastBeat
 	}
 	c.beat.failures++
 	c.beat.report(err)
@@ -177,6 +196,7 @@ func (c *coordinator) learn(s xstream.Snapshot) {
 	for id, text := range s.Owned {
 		c.shares[id] = parseShare(text, len(c.claims))
 	}
+	c.owners, c.targets = divide(len(c.claims), c.shares).owner, targets(len(c.claims), c.shares)
 	if !maps.EqualFunc(before, c.shares, func(a, b share) bool { return a.leaving == b.leaving }) {
 		c.met = c.heard
 	}
@@ -194,7 +214,7 @@ func (c *coordinator) share() share {
 		if p.session != nil && !p.session.isOver() { // else others may have it
 			s.owned = append(s.owned, p.index)
 		}
-		if p.out {
+		if p.out || p.isHeldUp() {
 			s.out = append(s.out, p.index)
 		}
 	}
@@ -204,7 +224,7 @@ func (c *coordinator) share() share {
 // rebalance takes and gives up partitions, and returns when to look again; zero is when
 // there are news.
 func (c *coordinator) rebalance(ctx context.Context) time.Time {
-	if c.shares == nil || c.leaving || c.refused != nil {
+	if c.shares == nil || c.leaving || c.refused != nil || c.isDeaf() {
 		return time.Time{}
 	}
 	var next time.Time
@@ -217,15 +237,14 @@ func (c *coordinator) rebalance(ctx context.Context) time.Time {
 		}
 		return false
 	}
-	owners := divide(len(c.claims), c.shares).owner
-	for i, target := range targets(len(c.claims), c.shares) {
-		p := c.claims[i]
+	for i, target := range c.targets {
+		p, owner := c.claims[i], c.owners[i]
 		switch ours := target == c.id; {
-		case p.session != nil && !ours && owners[i] == c.id && !p.session.revoking:
+		case p.session != nil && !ours && owner == c.id && !p.session.revoking:
 			if until(c.settled()) {
 				c.revoke(p, ErrPartitionLost)
 			}
-		case p.session == nil && !p.asking && ours && (owners[i] == "" || owners[i] == c.id):
+		case p.session == nil && !p.asking && ours && (owner == "" || owner == c.id):
 			if until(p.again) {
 				c.ask(ctx, p)
 			}

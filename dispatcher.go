@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,8 @@ type dispatcher struct {
 	lastChance chan struct{}       // one token: who has it hands out a message for the last time
 	recall     chan struct{}       // one token: an entry in hand may be lost
 	giveUp     <-chan struct{}     // closed when nobody waits for handlers any more
+
+	settling sync.Mutex // held until an ack is in the acker's queue, too
 
 	front *front  // run's own
 	stale timeout // of who has the front
@@ -170,7 +173,7 @@ func (d *dispatcher) takeLastChance(ctx context.Context) bool {
 
 // handOver makes a message of an entry that is ours and sends it to the caller.
 func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front) *delivery {
-	if d.slots != nil && !d.takeSlot(handOut, at) {
+	if d.slots != nil && (!d.mayHandOut(handOut, at) || !d.takeSlot(handOut, at)) {
 		d.giveBack(work, e)
 		return nil
 	}

@@ -27,7 +27,7 @@ func (h *holding) doubted() <-chan struct{} { return h.tenure.next() }
 func (h *holding) becomeReady(ctx context.Context) bool { return h.tenure.await(ctx) }
 
 // isDue implements holder: entries are ours for as long as the partition is.
-func (h *holding) isDue(e *entry) bool { return !h.ledger.isCounted(e) || !h.tenure.holds() }
+func (h *holding) isDue(e *entry) bool { return !h.ledger.isCounted(e) }
 
 func (h *holding) doubtAt(*entry) time.Time { return time.Now().Add(h.tenure.left()) }
 
@@ -40,7 +40,7 @@ func (h *holding) verify(ctx context.Context, e *entry) bool {
 		if h.ledger.isCounted(e) {
 			return true
 		}
-		err := h.countWith(ctx, e)
+		err := h.unlessLost(h.countWith(ctx, e))
 		if err == nil {
 			t.over()
 			return h.ledger.isCounted(e)
@@ -117,9 +117,10 @@ func (h *holding) bury(ctx context.Context, l letter) (bool, error) {
 	if !h.tenure.undoubted(ctx) {
 		return false, nil
 	}
-	return askUnder(ctx, h, 0, func(ctx context.Context) (bool, error) {
+	moved, err := askUnder(ctx, h, 0, func(ctx context.Context) (bool, error) {
 		return h.lease.Bury(ctx, xstream.Burial{Dead: h.dead, MaxLen: h.maxDead, Consumer: h.lease.Consumer, ID: l.id, Fields: l.fields})
 	})
+	return moved, h.unlessLost(err)
 }
 
 // ack settles entries. A holding that is lost says nothing: others have the partition.
@@ -134,5 +135,14 @@ func (h *holding) ack(ctx context.Context, ids []string) (int64, error) {
 	if !h.strict || h.ledger.hasDoomed() {
 		low = h.ledger.lowest()
 	}
-	return askUnder(ctx, h, 0, func(ctx context.Context) (int64, error) { return h.lease.Ack(ctx, low, ids) })
+	n, err := askUnder(ctx, h, 0, func(ctx context.Context) (int64, error) { return h.lease.Ack(ctx, low, ids) })
+	return n, h.unlessLost(err)
+}
+
+// unlessLost is the error of a command that should be tried again.
+func (h *holding) unlessLost(err error) error {
+	if h.tenure.isOver() {
+		return nil
+	}
+	return err
 }

@@ -92,8 +92,9 @@ func (s *holdingSource) adopt(ctx context.Context, room int) (int, error) {
 }
 
 func (s *holdingSource) recall(ctx context.Context, room int, recall func(context.Context, xstream.ID, int) (xstream.Recalled, error)) (xstream.Recalled, error) {
+	next := s.cursor.Next()
 	return within(context.WithoutCancel(ctx), s.holding.terms.timeout()+s.appetite.slack, func(ctx context.Context) (xstream.Recalled, error) {
-		return recall(ctx, s.cursor.Next(), room)
+		return recall(ctx, next, room)
 	})
 }
 

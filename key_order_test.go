@@ -2,7 +2,9 @@ package redisstream
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -298,4 +300,29 @@ func TestLedgerPutsWhatComesLateInOrder(t *testing.T) {
 		require.Nil(t, takeKeyed(l, "a"))
 		l.settle(e, acked)
 	}
+}
+
+func TestAcksOfAKeyStayInOrder(t *testing.T) {
+	t.Parallel()
+	l := newLedger(8, newPace(maxPrefetch))
+	l.order = newKeyOrder()
+	d := &dispatcher{ledger: l, acker: newAcker(l, nil, logger{})}
+	l.admit(batch(1, 2), admission{counted: true})
+	first := l.take()
+	require.True(t, l.assign(first, "a", nil))
+	second := l.take()
+	require.False(t, l.assign(second, "a", nil), "it waits")
+
+	d.acker.mu.Lock() // the first one's ack is settled, and not yet in the queue
+	var settled sync.WaitGroup
+	settled.Go(func() { d.done(first) })
+	for !l.isSettled(first) {
+		runtime.Gosched()
+	}
+	require.Same(t, second, l.take(), "it has the key")
+	require.False(t, d.settling.TryLock(), "its ack can't come to the queue before")
+	d.acker.mu.Unlock()
+	settled.Wait()
+	d.done(second)
+	require.Equal(t, []string{first.id, second.id}, d.acker.unconfirmed())
 }

@@ -54,6 +54,10 @@ func (d *dispatcher) done(e *entry) {
 		d.ledger.settle(e, forgotten)
 		return
 	}
+	// Who is next with the key may be acked at once. Its ack must not come to Redis first: a crash
+	// between the two would bring this one back alone, after the newer one.
+	d.settling.Lock()
+	defer d.settling.Unlock()
 	if d.ledger.settle(e, acked) || d.ledger.isExpired(e) {
 		d.acker.add(e)
 	}

@@ -81,6 +81,12 @@ func parseSnapshot(parts []rueidis.RedisMessage) (s Snapshot, err error) {
 	return s, err
 }
 
+// Ask asks for an answer, and changes nothing.
+func (r Roster) Ask(ctx context.Context) error {
+	_, err := RecordedPartitions(ctx, r.Client, r.Partitions)
+	return err
+}
+
 // Leave takes a member off, and tells the others.
 func (r Roster) Leave(ctx context.Context, member string) error {
 	return resign.Exec(ctx, r.Client, []string{r.Members, r.Owned, r.Wake}, []string{member}).Error()
