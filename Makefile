@@ -15,6 +15,8 @@ BENCHCOUNT ?= 6
 BASELINE := testdata/bench/baseline.txt
 # How long `make chaos` begins new rounds.
 CHAOS_DURATION ?= 30m
+# The same for `make partitions`.
+PARTITIONS_DURATION ?= 30m
 
 # Every module but tools, which has no code.
 MODULES := $(shell find . -name go.mod -not -path './tools/*' -not -path './.*/*' -not -path '*/testdata/*' \
@@ -116,6 +118,11 @@ $(LINTS): lint/%:
 	cd $* && go mod tidy -diff
 	@cd $* && $(GOFIX)
 	cd $* && $(GOLANGCI) run ./...
+
+.PHONY: partitions
+partitions: server ## Run random rounds of members that come, go and are cut off for PARTITIONS_DURATION (30m)
+	PARTITIONS_DURATION=$(PARTITIONS_DURATION) PARTITIONS_LOG=$${PARTITIONS_LOG:-$(CURDIR)/partitions.log} \
+		go test -run 'TestPartitions$$' -count=1 -timeout 0 -v ./tests/partitions
 
 .PHONY: fmt
 fmt: ## Format every module

@@ -19,6 +19,10 @@ type Event struct {
 	Entry      string `json:"entry,omitempty"` // ID in the stream
 	Deliveries int64  `json:"deliveries,omitempty"`
 
+	// Partition and Epoch, which is the fencing token, are set for topics with partitions.
+	Partition int   `json:"partition,omitempty"`
+	Epoch     int64 `json:"epoch,omitempty"`
+
 	// Text is an error, the cause of a context's end, the name of a fault, or of a
 	// message that is published what it does to its handler: "poison" is always
 	// nacked, "killer" kills the process.
