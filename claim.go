@@ -11,6 +11,7 @@ import (
 type claim struct {
 	index   int
 	acquire func(ctx context.Context) (xstream.Grant, error)
+	hasRoom func() bool                            // reports whether there is a connection for it
 	give    func(ctx context.Context, epoch int64) // back what was granted too late
 	begin   func(ctx context.Context, epoch int64, until time.Time) (*session, error)
 
@@ -19,7 +20,8 @@ type claim struct {
 	again   time.Time // when to ask again
 	refused int       // times in a row
 	failed  time.Time // when the first of the failures in a row was; zero = none
-	out     bool      // its node can't be reached
+	out     bool      // it is left to others: its node can't be reached, or we have no room
+	full    bool      // there was no connection for it
 	lost    time.Time // when the session was first seen to be over
 }
 

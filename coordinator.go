@@ -24,6 +24,10 @@ const (
 	// refusedFirst is how long to wait before another attempt at a partition that another
 	// member still has.
 	refusedFirst = 50 * time.Millisecond
+	// lastGrants is for how long answers are waited for that grant something at the end.
+	lastGrants = 300 * time.Millisecond
+	// lastWords bounds what is said at the end, when everything is given up already.
+	lastWords = 100 * time.Millisecond
 )
 
 // coordinator is a member of a partitioned topic's group. It tells the others what it
@@ -41,8 +45,9 @@ type coordinator struct {
 	free   func() // gives back what was reserved
 
 	events chan func()
-	kick   chan struct{} // one token: there are news
-	over   chan struct{} // closed when run has ended
+	kick   chan struct{}   // one token: there are news
+	over   chan struct{}   // closed when run has ended
+	asks   context.Context //nolint:containedctx // what ends the wait for grants at the end
 
 	// run's own.
 	claims   []*claim // by partition
@@ -70,8 +75,15 @@ func (c *coordinator) run(stop context.Context) {
 		c.waker.run(stop)
 	}()
 	left := stop.Done()
+	var endAsks context.CancelFunc
+	c.asks, endAsks = context.WithCancel(work)
+	defer endAsks()
 	for !c.leaving || c.isBusy() {
-		next := c.step(work)
+		talk := stop // a beat must not keep us from the end
+		if c.leaving {
+			talk = work
+		}
+		next := c.step(talk, work)
 		timer := time.NewTimer(max(time.Until(next), 0))
 		select {
 		case <-timer.C:
@@ -82,13 +94,14 @@ func (c *coordinator) run(stop context.Context) {
 		case <-left:
 			// What can be given up at once needs no word but that we have left.
 			left, c.leaving, c.lastBeat = nil, true, time.Now()
+			time.AfterFunc(lastGrants, endAsks)
 			go c.waker.stop(work)
 			c.revokeAll(context.Cause(stop))
 			c.news()
 		}
 		timer.Stop()
 	}
-	_, _ = within(work, min(c.terms.timeout(), farewellTime/4), func(ctx context.Context) (struct{}, error) {
+	_, _ = within(work, lastWords, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, c.roster.Leave(ctx, c.id) // it expires by itself
 	})
 }
@@ -121,13 +134,13 @@ func (c *coordinator) heardOf(version string) {
 }
 
 // step does what is due, and returns when something will be again.
-func (c *coordinator) step(ctx context.Context) time.Time {
+func (c *coordinator) step(talk, work context.Context) time.Time {
 	now := time.Now()
 	if !now.Before(c.nextBeat) {
-		c.doBeat(ctx)
+		c.doBeat(talk)
 	}
 	next := c.nextBeat
-	if again := c.rebalance(ctx); !again.IsZero() && again.Before(next) {
+	if again := c.rebalance(work); !again.IsZero() && again.Before(next) {
 		next = again
 	}
 	return next
@@ -136,14 +149,23 @@ func (c *coordinator) step(ctx context.Context) time.Time {
 // doBeat tells the others what we have, and learns of them.
 func (c *coordinator) doBeat(ctx context.Context) {
 	c.lastBeat = time.Now()
+	timeout := c.terms.timeout()
+	if c.leaving {
+		timeout = min(timeout, lastWords)
+	}
 	if c.isDeaf() {
-		if _, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (struct{}, error) { return struct{}{}, c.roster.Ask(ctx) }); err != nil {
-			c.beatFailed(err)
+		if _, err := within(ctx, timeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.roster.Ask(ctx) }); err != nil {
+			if ctx.Err() == nil {
+				c.beatFailed(err)
+			}
 			return
 		}
 	}
 	b := xstream.Beat{Member: c.id, TTL: c.terms.ttl, Count: len(c.claims), Owned: c.share().String(), Known: c.version}
-	snapshot, err := within(ctx, c.terms.timeout(), func(ctx context.Context) (xstream.Snapshot, error) { return c.roster.Beat(ctx, b) })
+	snapshot, err := within(ctx, timeout, func(ctx context.Context) (xstream.Snapshot, error) { return c.roster.Beat(ctx, b) })
+	if ctx.Err() != nil {
+		return
+	}
 	if err != nil {
 		c.beatFailed(err)
 		return
@@ -152,6 +174,11 @@ func (c *coordinator) doBeat(ctx context.Context) {
 	c.refused, c.unheard = nil, time.Time{}
 	c.learn(snapshot)
 	c.nextBeat = time.Now().Add(c.terms.tick())
+	for _, p := range c.claims {
+		if later := p.lost.Add(settleTime + time.Millisecond); !p.lost.IsZero() && later.After(c.lastBeat) && later.Before(c.nextBeat) {
+			c.nextBeat = later // to say that it is held up
+		}
+	}
 	if soonest := c.lastBeat.Add(snapshot.Soonest + 5*time.Millisecond); soonest.Before(c.nextBeat) { // somebody is overdue
 		c.nextBeat = soonest
 	}
@@ -284,10 +311,16 @@ func (c *coordinator) revokeAll(cause error) {
 
 // ask asks for a partition.
 func (c *coordinator) ask(ctx context.Context, p *claim) {
+	if p.full {
+		if p.full = !p.hasRoom(); p.full { // it would be granted in vain
+			p.again = time.Now().Add(c.terms.ttl)
+			return
+		}
+	}
 	p.asking = true
 	go func() {
 		sent := time.Now()
-		grant, err := within(ctx, c.terms.timeout(), p.acquire)
+		grant, err := within(c.asks, c.terms.timeout(), p.acquire) //nolint:contextcheck // it ends before the other one
 		c.tell(func() {
 			p.asking = false
 			c.answered(ctx, p, sent, grant, err)
@@ -301,11 +334,8 @@ func (c *coordinator) answered(ctx context.Context, p *claim, sent time.Time, gr
 		c.askFailed(p, err)
 		return
 	}
-	if p.out {
-		c.news() // it is within reach again
-	}
-	p.failed, p.out = time.Time{}, false
 	if grant.Epoch == 0 {
+		c.reached(p)
 		p.refused++
 		wait := growing(refusedFirst, 2, c.terms.ttl/2, p.refused)
 		p.again = time.Now().Add(min(grant.Left+time.Millisecond, wait))
@@ -320,13 +350,19 @@ func (c *coordinator) answered(ctx context.Context, p *claim, sent time.Time, gr
 	if err != nil {
 		go p.give(ctx, grant.Epoch)
 		c.askFailed(p, err)
+		p.full = true
+		c.leaveOut(p)
 		return
 	}
+	c.reached(p)
 	p.refused = 0
 	c.serve(ctx, p, s)
 }
 
 func (c *coordinator) askFailed(p *claim, err error) {
+	if c.leaving {
+		return
+	}
 	now := time.Now()
 	if p.failed.IsZero() {
 		p.failed = now
@@ -334,10 +370,25 @@ func (c *coordinator) askFailed(p *claim, err error) {
 	}
 	p.refused++
 	p.again = now.Add(c.terms.retryPause(p.refused))
-	if !p.out && now.Sub(p.failed) > c.terms.ttl && c.beat.failures == 0 {
-		p.out = true // others may reach it
+	if now.Sub(p.failed) > c.terms.ttl && c.beat.failures == 0 {
+		c.leaveOut(p)
+	}
+}
+
+// leaveOut leaves a partition to others who may reach it.
+func (c *coordinator) leaveOut(p *claim) {
+	if !p.out {
+		p.out = true
 		c.news()
 	}
+}
+
+// reached notes that we can have a partition, or could.
+func (c *coordinator) reached(p *claim) {
+	if p.out {
+		c.news()
+	}
+	p.failed, p.out = time.Time{}, false
 }
 
 // serve starts the session of a partition that was granted.

@@ -173,31 +173,16 @@ func (d *dispatcher) takeLastChance(ctx context.Context) bool {
 
 // handOver makes a message of an entry that is ours and sends it to the caller.
 func (d *dispatcher) handOver(handOut, work context.Context, e *entry, at *front) *delivery {
-	if d.slots != nil && (!d.mayHandOut(handOut, at) || !d.takeSlot(handOut, at)) {
+	s := slot{of: d.slots}
+	if d.slots != nil && !d.mayHandOut(handOut, at, &s) {
 		d.giveBack(work, e)
 		return nil
 	}
-	sent := d.handOverNow(handOut, work, e, at)
+	sent := d.handOverNow(handOut, work, e, at, &s)
 	if sent == nil {
-		d.freeSlot()
+		s.free()
 	}
 	return sent
-}
-
-// takeSlot waits until one more message may be with the caller.
-func (d *dispatcher) takeSlot(handOut context.Context, at *front) bool {
-	select {
-	case d.slots <- struct{}{}:
-		return true
-	default:
-	}
-	at.entrust()
-	select {
-	case d.slots <- struct{}{}:
-		return true
-	case <-handOut.Done():
-		return false
-	}
 }
 
 // freeSlot lets another message be with the caller.
@@ -208,7 +193,7 @@ func (d *dispatcher) freeSlot() {
 }
 
 // handOverNow is handOver when there is room.
-func (d *dispatcher) handOverNow(handOut, work context.Context, e *entry, at *front) *delivery {
+func (d *dispatcher) handOverNow(handOut, work context.Context, e *entry, at *front, s *slot) *delivery {
 	if !d.opener.isQuick() {
 		at.entrust()
 	}
@@ -223,7 +208,7 @@ func (d *dispatcher) handOverNow(handOut, work context.Context, e *entry, at *fr
 		d.giveBack(work, e)
 		return nil
 	}
-	if !d.mayHandOut(handOut, at) || !d.trySend(sent) && !d.send(handOut, e, sent, at) {
+	if !d.mayHandOut(handOut, at, s) || !d.trySend(sent) && !d.send(handOut, e, sent, at, s) {
 		at.entrust()
 		d.ledger.withdraw(e)
 		d.giveBack(work, e)
@@ -256,7 +241,7 @@ func (d *dispatcher) trySend(sent *delivery) bool {
 // send waits for the caller to take the message. Meanwhile the entry may become
 // somebody else's, so it is verified again from time to time. Only who has the front
 // listens to the recall channel; to others, the end of the message's context recalls it.
-func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at *front) bool {
+func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at *front, s *slot) bool {
 	stale, recall := &d.stale, (<-chan struct{})(d.recall)
 	if at == nil {
 		stale, recall = &timeout{}, sent.ctx.Done()
@@ -268,7 +253,7 @@ func (d *dispatcher) send(handOut context.Context, e *entry, sent *delivery, at 
 			stale.set(d.holder.doubtAt(e))
 		}
 		if d.permit != nil {
-			if doubted = d.permit.doubted(); !d.mayHandOut(handOut, at) {
+			if doubted = d.permit.doubted(); !d.mayHandOut(handOut, at, s) {
 				return false
 			}
 		}

@@ -3,6 +3,7 @@ package redisstream
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,11 +26,15 @@ type holding struct {
 	maxDead int64  // about how many of them to keep; 0 = all
 	log     logger
 
+	taking  sync.Mutex // held while acks are sent, and while entries become ours that may lie below them
+	adopted bool       // that was so; protected by taking
+
 	ahead    atomic.Int32            // how many hand-outs to count together with the next one
 	doubts   chan struct{}           // one token: the lease should be renewed now
 	stop     context.CancelCauseFunc // ends the hand-out
 	maxLease time.Duration           // how long a handler may have a message; 0 = no limit
 	strict   bool                    // one message at a time
+	most     int64                   // hand-outs of a message; 0 = no limit
 	settlers settlers                // told what became of entries
 	nudge    func(context.Context)   // ends a read that blocks
 }
@@ -80,6 +85,9 @@ func (h *holding) lose(why string) {
 // starts again there.
 func (h *holding) restoreGroup(ctx context.Context) {
 	start := h.source.position()
+	if h.tenure.isOver() {
+		return // then nothing is known of what is not settled
+	}
 	_, err := within(ctx, h.terms.timeout(), func(ctx context.Context) (struct{}, error) {
 		last, _, err := h.lease.LastID(ctx)
 		if err != nil {
@@ -119,7 +127,11 @@ func (h *holding) keepLease(ctx context.Context) {
 			h.lose("Redis has not confirmed it in time")
 			return
 		}
-		if err := h.renew(ctx); err != nil {
+		err := h.renew(ctx)
+		if h.tenure.isOver() {
+			return
+		}
+		if err != nil {
 			t.failures++
 			t.report(err)
 			wait = h.terms.retryPause(t.failures)
@@ -141,7 +153,7 @@ func (h *holding) renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	h.tenure.extend(h.terms.until(sent))
+	h.tenure.extend(h.terms.until(sent), sent)
 	if foreign && !h.source.foreign.Swap(true) {
 		h.nudge(ctx)
 	}

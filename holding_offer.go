@@ -54,7 +54,7 @@ func (h *holding) verify(ctx context.Context, e *entry) bool {
 
 // countWith counts the hand-outs to come of an entry and of some that wait.
 func (h *holding) countWith(ctx context.Context, e *entry) error {
-	ahead := h.ledger.countAhead(int(h.ahead.Load()))
+	ahead := h.ledger.countAhead(int(h.ahead.Load()), h.spared())
 	defer h.ledger.freed(ahead)
 	entries := append([]*entry{e}, ahead...)
 	next := h.ledger.nextCounts(entries)
@@ -67,6 +67,15 @@ func (h *holding) countWith(ctx context.Context, e *entry) error {
 		h.judge(e, counts[i])
 	}
 	return nil
+}
+
+// spared is the count that no message may have which was not handed out: one more, and it would be
+// given up, or be the one that has its last chance.
+func (h *holding) spared() int64 {
+	if h.most == 0 {
+		return xstream.MaxDeliveries
+	}
+	return h.most - 1
 }
 
 // maxCountedAhead is one less than what a script does at once.
@@ -84,7 +93,23 @@ func (h *holding) judge(e *entry, count int64) {
 	h.ledger.lose(e)
 }
 
-func (h *holding) stillOurs(ctx context.Context, _ *entry) bool { return h.tenure.await(ctx) }
+// stillOurs implements holder. What a handler has had and that is not there any more may have
+// been trimmed.
+func (h *holding) stillOurs(ctx context.Context, e *entry) bool {
+	if !h.tenure.await(ctx) {
+		return false
+	}
+	if !e.isLent() {
+		return true
+	}
+	same := []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}
+	counts, err := askUnder(ctx, h, 0, func(ctx context.Context) ([]int64, error) { return h.lease.Recount(ctx, same) })
+	if err != nil || counts[0] >= 0 {
+		return !h.tenure.isOver()
+	}
+	h.judge(e, counts[0])
+	return false
+}
 
 // handedOut implements permit. A pause of the process may have come between the last look
 // at the right and the hand-out.
@@ -115,7 +140,7 @@ func (h *holding) name() string { return h.lease.Consumer }
 
 func (h *holding) bury(ctx context.Context, l letter) (bool, error) {
 	if !h.tenure.undoubted(ctx) {
-		return false, nil
+		return false, h.unlessLost(ctx.Err())
 	}
 	moved, err := askUnder(ctx, h, 0, func(ctx context.Context) (bool, error) {
 		return h.lease.Bury(ctx, xstream.Burial{Dead: h.dead, MaxLen: h.maxDead, Consumer: h.lease.Consumer, ID: l.id, Fields: l.fields})
@@ -132,7 +157,9 @@ func (h *holding) ack(ctx context.Context, ids []string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if !h.strict || h.ledger.hasDoomed() {
+	h.taking.Lock()
+	defer h.taking.Unlock()
+	if !h.strict || h.ledger.hasDoomed() || h.adopted {
 		low = h.ledger.lowest()
 	}
 	n, err := askUnder(ctx, h, 0, func(ctx context.Context) (int64, error) { return h.lease.Ack(ctx, low, ids) })

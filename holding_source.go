@@ -24,12 +24,14 @@ type holdingSource struct {
 	foreign atomic.Bool
 
 	// The reader's own.
-	caughtUp bool // all that is pending behind the cursor is held
-	began    bool // that was so before
+	caughtUp bool       // all that is pending behind the cursor is held
+	began    bool       // that was so before
+	unsure   bool       // the server may have forgotten acks
+	learned  xstream.ID // the group's position when we came
 
 	mu     sync.Mutex // protects the following fields
 	cursor xstream.ID // all up to here is settled or held
-	known  xstream.ID // the group's position when we came
+	known  xstream.ID // the same, when all that was pending then is held
 }
 
 // claim implements source.
@@ -52,6 +54,11 @@ func (s *holdingSource) catchUp(ctx context.Context, room int) (int, error) {
 	if !s.began {
 		s.learn(ctx)
 	}
+	if s.unsure {
+		if err := s.confirm(ctx); err != nil || s.holding.tenure.isOver() {
+			return 0, err
+		}
+	}
 	r, err := s.recall(ctx, room, s.holding.lease.Recall)
 	if err != nil {
 		s.holding.failed(ctx, err)
@@ -65,6 +72,7 @@ func (s *holdingSource) catchUp(ctx context.Context, room int) (int, error) {
 		s.advance(r.Next.Prev())
 	} else {
 		s.caughtUp, s.began = true, true
+		s.know(s.learned)
 		if n := len(r.Entries); n > 0 {
 			s.advance(r.Entries[n-1].ID)
 		}
@@ -73,12 +81,33 @@ func (s *holdingSource) catchUp(ctx context.Context, room int) (int, error) {
 	return len(r.Entries) + len(r.Gone), nil
 }
 
+// confirm makes sure that what we take for acked is. Acks would find out too, but there may
+// be no more of them.
+func (s *holdingSource) confirm(ctx context.Context) error {
+	low := s.ledger.lowest()
+	if low.IsZero() {
+		low = s.cursor.Next()
+	}
+	_, err := askUnder(context.WithoutCancel(ctx), s.holding, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, s.holding.lease.Confirm(ctx, low)
+	})
+	s.unsure = err != nil
+	return s.holding.unlessLost(err)
+}
+
 // adopt takes what is pending for others, wherever it is.
 func (s *holdingSource) adopt(ctx context.Context, room int) (int, error) {
+	s.holding.taking.Lock()
+	defer s.holding.taking.Unlock()
+	s.holding.adopted = true
 	r, err := s.recall(ctx, room, func(ctx context.Context, next xstream.ID, count int) (xstream.Recalled, error) {
 		return s.holding.lease.Adopt(ctx, next.Prev(), count)
 	})
 	if err != nil {
+		if !xstream.IsReply(err) {
+			s.holding.lose("nobody knows what became of what others had") // it would be below the cursor
+			return 0, err
+		}
 		s.foreign.Store(true)
 		s.holding.failed(ctx, err)
 		return 0, err
@@ -129,6 +158,7 @@ func (s *holdingSource) read(ctx context.Context, conn *xstream.Conn, room int, 
 // failed implements source.
 func (s *holdingSource) failed(context.Context, error) {
 	s.caughtUp = false // what the server has handed out may not have arrived
+	s.unsure = s.began // and it may be another server, which has not everything
 }
 
 func (s *holdingSource) advance(id xstream.ID) {
@@ -152,13 +182,17 @@ func (s *holdingSource) position() xstream.ID {
 	return s.cursor
 }
 
+func (s *holdingSource) know(position xstream.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = position
+}
+
 // learn asks where the group stands, while it can be asked.
 func (s *holdingSource) learn(ctx context.Context) {
 	known, err := within(ctx, s.holding.terms.timeout(), s.holding.lease.Position)
 	if err != nil {
 		return // it will not be missed, unless the group is lost soon
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.known = known
+	s.learned = known
 }

@@ -92,9 +92,9 @@ func (l *ledger) ready(entries []*entry) {
 	wake(l.filled)
 }
 
-// countAhead returns up to n entries that wait and whose next hand-outs are to be counted.
-// They are not handed out until freed is called.
-func (l *ledger) countAhead(n int) []*entry {
+// countAhead returns up to n entries that wait, whose next hand-outs are to be counted, and whose
+// counts stay below a bound then. They are not handed out until freed is called.
+func (l *ledger) countAhead(n int, bound int64) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []*entry
@@ -102,7 +102,7 @@ func (l *ledger) countAhead(n int) []*entry {
 		if len(out) == n {
 			break
 		}
-		if !e.counted && !e.busy {
+		if !e.counted && !e.busy && e.handOuts()+1 < bound {
 			e.busy = true
 			out = append(out, e)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
@@ -113,9 +114,28 @@ func (p *partitioned) initialize(ctx context.Context) error {
 	if err := retry(ctx, p.record); err != nil {
 		return err
 	}
-	for i := range p.n {
+	return p.each(func(i int) error {
 		group := xstream.Group{Stream: p.stream(i), Name: p.subscriber.config.ConsumerGroup}
-		if err := retry(ctx, func(ctx context.Context) error { return p.subscriber.createGroup(ctx, group) }); err != nil {
+		return retry(ctx, func(ctx context.Context) error { return p.subscriber.createGroup(ctx, group) })
+	})
+}
+
+// each does something for all partitions, for some of them at a time.
+func (p *partitioned) each(do func(index int) error) error {
+	const atOnce = 64
+	errs := make([]error, p.n)
+	var all sync.WaitGroup
+	room := make(chan struct{}, atOnce)
+	for i := range p.n {
+		room <- struct{}{}
+		all.Go(func() {
+			defer func() { <-room }()
+			errs[i] = do(i)
+		})
+	}
+	all.Wait()
+	for _, err := range errs { // one of them says enough
+		if err != nil {
 			return err
 		}
 	}
@@ -136,8 +156,8 @@ func (p *partitioned) follow(ctx context.Context) (running, error) {
 		all[i].free = free
 	}
 	err := retry(ctx, p.record)
-	for i := 0; i < len(all) && err == nil; i++ {
-		err = s.follow(ctx, all[i], p.stream(i))
+	if err == nil {
+		err = p.each(func(i int) error { return s.follow(ctx, all[i], p.stream(i)) })
 	}
 	if err != nil {
 		all.free()

@@ -20,23 +20,24 @@ func (p *partitioned) join(ctx context.Context) (running, error) {
 	}
 	p.member = p.memberID()
 	p.log = p.log.with(watermill.LogFields{"consumer_group": s.config.ConsumerGroup, "member": p.member})
+	group := s.config.ConsumerGroup
+	roster := xstream.Roster{
+		Client:     s.config.Client,
+		Partitions: xstream.PartitionCount(p.prefix),
+		Members:    xstream.Members(p.prefix, group),
+		Owned:      xstream.Owned(p.prefix, group),
+		Wake:       xstream.Wake(p.prefix, group),
+	}
 	err = p.initialize(ctx)
 	if err == nil {
-		err = p.probe(ctx)
+		err = p.probe(ctx, roster)
 	}
 	if err != nil {
 		free()
 		return nil, err
 	}
-	group := s.config.ConsumerGroup
 	c := &coordinator{
-		roster: xstream.Roster{
-			Client:     s.config.Client,
-			Partitions: xstream.PartitionCount(p.prefix),
-			Members:    xstream.Members(p.prefix, group),
-			Owned:      xstream.Owned(p.prefix, group),
-			Wake:       xstream.Wake(p.prefix, group),
-		},
+		roster: roster,
 		id:     p.member,
 		terms:  p.terms,
 		log:    p.log,
@@ -48,7 +49,7 @@ func (p *partitioned) join(ctx context.Context) (running, error) {
 	}
 	c.waker = &waker{
 		blocking: blocking{stream: xstream.Stream{Client: s.config.Client, Key: c.roster.Wake}, done: make(chan struct{})},
-		period:   p.terms.ttl,
+		period:   min(p.terms.ttl, blockTime),
 		news:     func(version string) { c.tell(func() { c.heardOf(version) }) },
 		log:      p.log,
 	}
@@ -72,19 +73,30 @@ func (p *partitioned) memberID() string {
 	return randomName() + randomHex(8)
 }
 
-// probe makes sure that we may do what we will have to: the answer to who has no lease is
-// that.
-func (p *partitioned) probe(ctx context.Context) error {
+// probe makes sure that we may do what we will have to, as far as that can be tried without a
+// partition.
+func (p *partitioned) probe(ctx context.Context, roster xstream.Roster) error {
 	partition, err := p.partition(0)
+	if err != nil {
+		return err
+	}
+	prefix, err := xstream.Prefix(partition.Key)
 	if err != nil {
 		return err
 	}
 	none := xstream.Tenure{Partition: partition, Member: p.member, Epoch: -1}
 	return retry(ctx, func(ctx context.Context) error {
-		if _, err := none.Renew(ctx, p.terms.ttl); !errors.Is(err, xstream.ErrFenced) {
+		if err := partition.Probe(ctx, prefix); err != nil {
 			return err
 		}
-		return nil
+		if _, err := partition.Touch(ctx, partition.Consumer, []xstream.Count{{ID: "0-1", Deliveries: xstream.Unchanged}}); err != nil {
+			return err
+		}
+		if _, err := none.Renew(ctx, p.terms.ttl); !errors.Is(err, xstream.ErrFenced) { // who has no lease is told so
+			return err
+		}
+		_, err := roster.Beat(ctx, xstream.Beat{Member: p.member, TTL: p.terms.ttl, Count: p.n})
+		return partitionsError(p.topic, p.n, err)
 	})
 }
 
@@ -119,6 +131,13 @@ func (p *partitioned) claim(index int, lost func()) (*claim, error) {
 	c.acquire = func(ctx context.Context) (xstream.Grant, error) {
 		return partition.Acquire(ctx, p.member, p.terms.ttl)
 	}
+	c.hasRoom = func() bool {
+		free, err := xstream.Reserve(partition.Stream, prefix, s.config.BlockingPoolSize-sparedBlockingPool)
+		if err == nil {
+			free()
+		}
+		return err == nil
+	}
 	c.give = func(ctx context.Context, epoch int64) {
 		_, _ = within(ctx, p.terms.timeout(), func(ctx context.Context) (struct{}, error) { // it ends by itself
 			return struct{}{}, xstream.Tenure{Partition: partition, Member: p.member, Epoch: epoch}.Release(ctx)
@@ -147,7 +166,8 @@ func (p *partitioned) hold(index int, dead string, lease xstream.Tenure, until t
 		doubts:   make(chan struct{}, 1),
 		maxLease: p.subscriber.config.MaxLease,
 		strict:   p.subscriber.config.MaxInFlight == 1,
+		most:     int64(p.subscriber.config.MaxDeliveries),
 	}
-	h.tenure.extend(until)
+	h.tenure.extend(until, time.Now())
 	return h
 }

@@ -166,6 +166,25 @@ func TestAcksThatTheServerHasForgottenAreNoticed(t *testing.T) {
 	eventually(t, healTime, func() bool { return pendingCount(t, server, topic, "g") == 0 }, "all is acked")
 }
 
+// The same when nothing new comes, so that there are no acks that could notice it.
+func TestForgottenAcksAreNoticedInAQuietPartition(t *testing.T) {
+	t.Parallel()
+	server, topic := redistest.Start(t), newTopic(t)
+	config := partitionedConfig(1)
+	config.LeaseTTL = time.Minute // its owner remains
+	out := subscribe(t, newSubscriber(t, server, config), topic)
+	uuids := publish(t, newPublisher(t, server.Client(t)), topic, 2)
+	receiveAndAck(t, out, 1, healTime)
+	last := receive(t, out, healTime)
+	id, _ := redisstream.EntryIDFromContext(last.Context())
+	require.True(t, last.Ack())
+	eventually(t, healTime, func() bool { return pendingCount(t, server, topic, "g") == 0 }, "all is acked")
+	server.Do(t, "XCLAIM", topic, "g", "p0", "0", id, "FORCE", "JUSTID")
+	server.Do(t, "CLIENT", "KILL", "TYPE", "normal")
+	require.Equal(t, uuids[1:], receiveAndAck(t, out, 1, healTime))
+	eventually(t, healTime, func() bool { return pendingCount(t, server, topic, "g") == 0 }, "all is acked")
+}
+
 func TestLeaverGivesUpEachPartitionAsSoonAsItCan(t *testing.T) {
 	t.Parallel()
 	server, topic := redistest.Start(t), newTopic(t)

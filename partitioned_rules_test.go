@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -326,4 +328,69 @@ func TestKeysInAPartitionAreIndependent(t *testing.T) {
 		require.True(t, msg.Ack())
 	}
 	eventually(t, healTime, func() bool { return pendingCount(t, server, topic, "g") == 0 }, "all is acked")
+}
+
+// What is put back lies below what is acked meanwhile, and is no sign of lost acks.
+func TestRequeueDisturbsNobody(t *testing.T) {
+	t.Parallel()
+	server, topic, log := redistest.Start(t), newTopic(t), newLog(t)
+	config := partitionedConfig(1)
+	config.Client, config.LeaseTTL = server.Client(t), time.Second
+	s, err := redisstream.NewSubscriber(config, log)
+	require.NoError(t, err)
+	out := subscribe(t, s, topic)
+	p := newPublisher(t, server.Client(t))
+	publish(t, p, topic, 40)
+	for range 40 {
+		msg := receive(t, out, healTime)
+		_ = redisstream.Reject(msg.Context(), errBoom)
+		require.True(t, msg.Nack())
+	}
+	dead, err := s.PartitionDeadLetters(topic, 0)
+	require.NoError(t, err)
+	var letters []redisstream.DeadLetter
+	eventually(t, healTime, func() bool {
+		letters, err = dead.List(t.Context(), "", 100)
+		return err == nil && len(letters) == 40
+	}, "all are there")
+	stop := make(chan struct{})
+	var publishing sync.WaitGroup
+	publishing.Go(func() {
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = p.Publish(topic, message.NewMessage(fmt.Sprint("other ", n), nil))
+			}
+		}
+	})
+	requeueing := make(chan error, 1)
+	go func() {
+		for _, letter := range letters {
+			if _, err := dead.Requeue(context.Background(), letter.ID); err != nil {
+				requeueing <- err
+				return
+			}
+			time.Sleep(60 * time.Millisecond) // so that they are found at different times
+		}
+		requeueing <- nil
+	}()
+	for again := 0; again < 40; {
+		msg := receive(t, out, healTime)
+		if !strings.HasPrefix(msg.UUID, "other") {
+			again++
+		}
+		require.True(t, msg.Ack())
+	}
+	close(stop)
+	require.NoError(t, <-requeueing)
+	publishing.Wait()
+	go func() {
+		for msg := range out {
+			msg.Ack()
+		}
+	}()
+	require.NoError(t, s.Close())
+	require.False(t, log.contains("Lost a partition"))
 }

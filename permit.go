@@ -15,11 +15,15 @@ type permit interface {
 	handedOut(sent *delivery)
 }
 
-// mayHandOut reports whether messages may be handed out, and waits while that is in doubt.
-func (d *dispatcher) mayHandOut(handOut context.Context, at *front) bool {
-	if d.permit == nil || d.permit.isReady() {
-		return true
+// mayHandOut reports whether a message may be handed out, and takes a slot for it. It waits while
+// that is in doubt, and has no slot meanwhile: others may need it.
+func (d *dispatcher) mayHandOut(handOut context.Context, at *front, s *slot) bool {
+	for d.permit != nil && !d.permit.isReady() {
+		s.free()
+		at.entrust()
+		if !d.permit.becomeReady(handOut) {
+			return false
+		}
 	}
-	at.entrust()
-	return d.permit.becomeReady(handOut)
+	return s.of == nil || s.take(handOut, at.entrust)
 }

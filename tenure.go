@@ -21,6 +21,7 @@ type right struct {
 	until     time.Time // by the monotonic clock
 	wall      int64     // the same by the other one, in ns: the first may stand still with the machine
 	suspended bool
+	doubted   time.Time // since when it is
 	over      bool
 }
 
@@ -45,14 +46,16 @@ func (t *tenure) change(f func(r *right)) bool {
 	return true
 }
 
-// extend notes that the right was confirmed, until a time. What was in doubt is not any
-// more.
-func (t *tenure) extend(until time.Time) {
-	t.change(func(r *right) { r.until, r.wall, r.suspended = until, until.UnixNano(), false })
+// extend notes that the right was confirmed until a time, in an answer to what was sent at
+// another. What was in doubt before that is not any more.
+func (t *tenure) extend(until, sent time.Time) {
+	t.change(func(r *right) {
+		r.until, r.wall, r.suspended = until, until.UnixNano(), r.suspended && r.doubted.After(sent)
+	})
 }
 
 // suspend notes a doubt, until the right is confirmed again.
-func (t *tenure) suspend() { t.change(func(r *right) { r.suspended = true }) }
+func (t *tenure) suspend() { t.change(func(r *right) { r.suspended, r.doubted = true, time.Now() }) }
 
 // finish ends the right. It reports false if it was over.
 func (t *tenure) finish() bool { return t.change(func(r *right) { r.over = true }) }

@@ -15,9 +15,9 @@ func TestTenureEndsByItself(t *testing.T) {
 	t.Parallel()
 	tenure := newTenure()
 	require.False(t, tenure.holds(), "nobody has granted it")
-	tenure.extend(time.Now().Add(time.Hour))
+	tenure.extend(time.Now().Add(time.Hour), time.Now())
 	require.True(t, tenure.holds())
-	tenure.extend(time.Now().Add(-time.Millisecond))
+	tenure.extend(time.Now().Add(-time.Millisecond), time.Now())
 	require.False(t, tenure.holds())
 	require.False(t, tenure.inTime())
 	require.False(t, tenure.isOver(), "it may be confirmed late")
@@ -42,7 +42,7 @@ func TestTenureEndsByTheClockThatIsAhead(t *testing.T) {
 func TestTenureInDoubtWaitsForItsConfirmation(t *testing.T) {
 	t.Parallel()
 	tenure := newTenure()
-	tenure.extend(time.Now().Add(time.Hour))
+	tenure.extend(time.Now().Add(time.Hour), time.Now())
 	tenure.suspend()
 	require.False(t, tenure.holds())
 	require.True(t, tenure.inTime())
@@ -56,7 +56,7 @@ func TestTenureInDoubtWaitsForItsConfirmation(t *testing.T) {
 		require.Fail(t, "it is in doubt")
 	case <-time.After(20 * time.Millisecond):
 	}
-	tenure.extend(time.Now().Add(time.Hour))
+	tenure.extend(time.Now().Add(time.Hour), time.Now())
 	for range 4 {
 		require.True(t, <-waited)
 	}
@@ -65,12 +65,12 @@ func TestTenureInDoubtWaitsForItsConfirmation(t *testing.T) {
 func TestTenureThatIsOverStaysSo(t *testing.T) {
 	t.Parallel()
 	tenure := newTenure()
-	tenure.extend(time.Now().Add(time.Hour))
+	tenure.extend(time.Now().Add(time.Hour), time.Now())
 	changed := tenure.next()
 	require.True(t, tenure.finish())
 	<-changed
 	require.False(t, tenure.finish(), "once is enough")
-	tenure.extend(time.Now().Add(time.Hour))
+	tenure.extend(time.Now().Add(time.Hour), time.Now())
 	require.True(t, tenure.isOver())
 	require.False(t, tenure.holds())
 	require.False(t, tenure.await(t.Context()))
@@ -96,7 +96,7 @@ func TestEndOfATenureIsNoticedDuringARenewal(t *testing.T) {
 	h.stop = func(cause error) { lost <- cause }
 	server.Pause(t)
 	defer server.Resume(t)
-	h.tenure.extend(time.Now().Add(300 * time.Millisecond))
+	h.tenure.extend(time.Now().Add(300*time.Millisecond), time.Now())
 	h.doubt()
 	ended := make(chan struct{})
 	go func() {

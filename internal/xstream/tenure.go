@@ -78,6 +78,12 @@ func (t Tenure) Ack(ctx context.Context, low ID, ids []string) (acked int64, err
 	return acked, nil
 }
 
+// Confirm acks nothing, and finds out like Ack whether the server has forgotten acks.
+func (t Tenure) Confirm(ctx context.Context, low ID) error {
+	_, err := t.Ack(ctx, low, []string{ackNothing})
+	return err
+}
+
 // Recount renews entries and sets their delivery counts, like Touch. The error may be
 // ErrFenced.
 func (t Tenure) Recount(ctx context.Context, entries []Count) ([]int64, error) {

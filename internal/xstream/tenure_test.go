@@ -206,6 +206,18 @@ func TestAckMindsNotWhatOthersHave(t *testing.T) {
 	require.Equal(t, int64(1), n)
 }
 
+func TestConfirmFindsForgottenAcksAndAcksNothing(t *testing.T) {
+	t.Parallel()
+	p := newPartition(t)
+	deliver(t, p.Group, "p0", 1, 3)
+	a := own(t, p, "a")
+	require.NoError(t, a.Confirm(t.Context(), ID{1, 1}))
+	require.ErrorIs(t, a.Confirm(t.Context(), ID{2, 1}), ErrWentBack)
+	require.Len(t, ownersOf(t, p.Group), 3)
+	a.Epoch--
+	require.ErrorIs(t, a.Confirm(t.Context(), ID{1, 1}), ErrFenced)
+}
+
 func TestAckOfManyPages(t *testing.T) {
 	t.Parallel()
 	p := newPartition(t)
