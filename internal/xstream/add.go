@@ -8,6 +8,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
+// transactionTries is how often a transaction is sent while its slot moves.
+const transactionTries = 3
+
 // Addition is an entry to add.
 type Addition struct {
 	ID     string   // "" or "*" = the server chooses
@@ -60,7 +63,21 @@ func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Ad
 	if a.plain.Load() {
 		return collect(a.client.DoMulti(ctx, a.pipeline(make(rueidis.Commands, 0, len(entries)), stream, entries)...))
 	}
+	out := a.transact(ctx, stream, entries)
+	for i := 1; i < transactionTries && isTorn(out); i++ {
+		out = a.transact(ctx, stream, entries)
+	}
+	return out
+}
+
+func (a *Adder) transact(ctx context.Context, stream string, entries []Addition) []Added {
 	return a.transacted(a.client.DoMulti(ctx, a.transaction(make(rueidis.Commands, 0, len(entries)+2), stream, entries)...))
+}
+
+// isTorn recognises a transaction whose slot has moved before its EXEC, which rueidis then
+// sends to the other node by itself. Nothing of it was executed.
+func isTorn(added []Added) bool {
+	return hasCode(added[0].Err, "EXEC without MULTI") || hasCode(added[0].Err, "ERR EXEC without MULTI")
 }
 
 // transacted reads the replies to MULTI, the entries and EXEC.

@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/redis/rueidis"
@@ -209,6 +210,20 @@ func TestAddWhenTheTransactionIsShort(t *testing.T) {
 }
 
 // rueidis says the same of what a connection had sent when it was closed.
+// The slot has moved between the entries and EXEC.
+func TestAddSendsATornTransactionAgain(t *testing.T) {
+	t.Parallel()
+	torn := []string{text("OK"), text("QUEUED"), text("QUEUED"), "-ERR EXEC without MULTI\r\n"}
+	whole := []string{text("OK"), text("QUEUED"), text("QUEUED"), bulks("1-0", "2-0")}
+	added := NewAdder(mock(t, slices.Concat(torn, torn, whole)...)).Add(t.Context(), "k", additions(2))
+	require.Equal(t, []Added{{ID: "1-0"}, {ID: "2-0"}}, added)
+	added = NewAdder(mock(t, slices.Concat(torn, torn, torn, whole)...)).Add(t.Context(), "k", additions(2))
+	for _, a := range added {
+		require.ErrorContains(t, a.Err, "EXEC without MULTI")
+		require.True(t, IsReply(a.Err), "it is not there")
+	}
+}
+
 func TestAddWithAClosedClientMayHaveAdded(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, shared)
