@@ -1,12 +1,9 @@
 package redisstream_test
 
 import (
+	"errors"
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
@@ -15,53 +12,11 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
-// startNode starts a server of a cluster. Its second port may be taken by somebody else
-// before it is, as it is not known in advance which are free.
-func startNode(tb testing.TB) (node *redistest.Server, busPort string) {
-	tb.Helper()
-	var err error
-	for range 5 {
-		bus, listenErr := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
-		require.NoError(tb, listenErr)
-		_, busPort, err = net.SplitHostPort(bus.Addr().String())
-		require.NoError(tb, err)
-		require.NoError(tb, bus.Close())
-		node, err = redistest.Run(redistest.Config("cluster-enabled", "yes"), redistest.Config("cluster-port", busPort))
-		if err == nil {
-			tb.Cleanup(node.Stop)
-			return node, busPort
-		}
-	}
-	require.NoError(tb, err)
-	return nil, ""
-}
-
-// startCluster starts a cluster of two nodes with half of the slots each.
-func startCluster(tb testing.TB) (nodes [2]*redistest.Server, client rueidis.Client) {
-	tb.Helper()
-	var buses [2]string
-	for i := range nodes {
-		nodes[i], buses[i] = startNode(tb)
-		nodes[i].Do(tb, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*8192), strconv.Itoa(i*8192+8191))
-		nodes[i].Do(tb, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
-	}
-	nodes[1].Do(tb, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(nodes[0].Port()), buses[0])
-	for _, node := range nodes {
-		eventually(tb, 20*time.Second, func() bool {
-			info := node.Do(tb, "CLUSTER", "INFO").(string)
-			return strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:2")
-		}, "the cluster is ready")
-	}
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{nodes[0].Addr()}, DisableCache: true})
-	require.NoError(tb, err)
-	tb.Cleanup(client.Close)
-	return nodes, client
-}
-
 func TestPartitionsAreSpreadOverACluster(t *testing.T) {
 	t.Parallel()
 	const n, each = 16, 20
-	nodes, client := startCluster(t)
+	cluster := redistest.StartCluster(t, 2)
+	nodes, client := cluster.Masters(t), cluster.Client(t)
 	require.Equal(t, rueidis.ClientModeCluster, client.Mode())
 	publisher := publisherWith(t, partitioned(client, n))
 	require.NoError(t, publisher.Publish("orders", newMessages(1)...))
@@ -76,19 +31,60 @@ func TestPartitionsAreSpreadOverACluster(t *testing.T) {
 	require.Equal(t, n, streams[0]+streams[1])
 	require.Greater(t, min(streams[0], streams[1]), n/8)
 
-	onOwner := func(args ...string) {
-		t.Helper()
-		_, err := nodes[0].TryDo(t.Context(), args...)
-		if err != nil {
-			require.ErrorContains(t, err, "MOVED")
-			nodes[1].Do(t, args...)
-		}
-	}
-	onOwner("XGROUP", "CREATE", "orders:5", "g", "0")
+	stream := cluster.NodeOf(t, "orders:5")
+	stream.Do(t, "XGROUP", "CREATE", "orders:5", "g", "0")
 	err := redisstream.SwitchPartitions(t.Context(), client, "orders", n, 2*n)
 	require.ErrorIs(t, err, redisstream.ErrNotDrained)
 	require.ErrorContains(t, err, fmt.Sprintf(`"orders:5" has 0 pending and %d unread`, each))
-	onOwner("XGROUP", "DESTROY", "orders:5", "g")
+	stream.Do(t, "XGROUP", "DESTROY", "orders:5", "g")
 	require.NoError(t, redisstream.SwitchPartitions(t.Context(), client, "orders", n, 2*n))
 	require.NoError(t, publisherWith(t, partitioned(client, 2*n)).Publish("orders", newMessages(5*n)...))
+}
+
+// Each partition is in one slot with all that belongs to it, and so is what the members of a
+// group know of each other.
+func TestKeysOfPartitionsInACluster(t *testing.T) {
+	t.Parallel()
+	const n = 64
+	cluster := redistest.StartCluster(t, 3)
+	publisher := publisherWith(t, partitioned(cluster.Client(t), n))
+	require.NoError(t, publisher.Publish("orders", newMessages(n)...))
+	config := partitionedConfig(n)
+	config.Client = cluster.Client(t)
+	out := subscribe(t, newSubscriber(t, nil, config), "orders")
+	for range n { // each has its stream of dead letters then
+		msg := receive(t, out, healTime)
+		_ = redisstream.Reject(msg.Context(), errors.New("no"))
+		require.True(t, msg.Nack())
+	}
+	var streams []int
+	slots := map[string]int{}
+	for _, node := range cluster.Masters(t) {
+		eventually(t, healTime, func() bool { return count(t, node, "{orders:*}:dead:g") == count(t, node, "orders:*") }, "all are moved")
+		streams = append(streams, count(t, node, "orders:*"))
+		for _, key := range node.Do(t, "KEYS", "*").([]any) {
+			slots[key.(string)] = cluster.Slot(t, key.(string))
+		}
+	}
+	require.Equal(t, []int{21, 20, 23}, streams)
+	belong := func(to string, keys ...string) {
+		t.Helper()
+		for _, key := range keys {
+			require.Contains(t, slots, key)
+			require.Equal(t, cluster.Slot(t, to), slots[key], key)
+			delete(slots, key)
+		}
+	}
+	for i := range n {
+		stream := fmt.Sprint("orders:", i)
+		belong(stream, stream, "{"+stream+"}:lease:g", "{"+stream+"}:dead:g")
+	}
+	belong("orders", "{orders}:partitions", "{orders}:members:g", "{orders}:owned:g", "{orders}:wake:g")
+	require.Empty(t, slots)
+}
+
+// count is how many keys of a server match.
+func count(t *testing.T, node *redistest.Server, pattern string) int {
+	t.Helper()
+	return len(node.Do(t, "KEYS", pattern).([]any))
 }

@@ -13,7 +13,12 @@ import (
 
 // The tests run in parallel, so that leaks can be told only at their end.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+	// What the client does a while after a change in the cluster, be it closed or not.
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient).redirectOrNew.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"),
+	)
 }
 
 // briefly is the context of something that should not take long, or is meant to time out.

@@ -71,7 +71,7 @@ func (c *Campaign) Round(tb testing.TB, seed uint64) {
 func promises(p Plan) check.Options {
 	o := check.Options{
 		Partitions: task.Partitions, LeaseTTL: leaseTTL, CloseTimeout: p.CloseTimeout,
-		LiveBound: settleTimeout - time.Second, EvenBound: evenTime, MaxInFlight: map[string]int{},
+		LiveBound: settleTimeout - time.Second, EvenBound: evenTime + settledTime, MaxInFlight: map[string]int{},
 	}
 	for i, n := range p.MaxInFlight {
 		o.MaxInFlight[memberName(i)] = n

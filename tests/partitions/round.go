@@ -28,6 +28,9 @@ const (
 	evenTime = leaseTTL + time.Second
 	// patience is for how much longer it is waited, to tell late from never.
 	patience = 5 * time.Second
+	// settledTime is for how long they have to be as they are: what was begun before, such as to
+	// give a partition up, or commands that were held up, may still come to its end.
+	settledTime = 500 * time.Millisecond
 	// stillTime is how long the shares are looked at when they are even.
 	stillTime = 300 * time.Millisecond
 )
@@ -146,15 +149,23 @@ func (r *round) calm() error {
 	begin := time.Now()
 	var s standing
 	var err error
-	r.await(evenTime+patience, func() bool {
-		s, err = r.standing()
-		return err == nil && check.Uneven(r.living(), s.byPartition(), s.shares) == ""
+	var since time.Time // when the shares were first seen as they are, and even
+	r.await(evenTime+settledTime+patience, func() bool {
+		before := s
+		if s, err = r.standing(); err != nil || check.Uneven(r.living(), s.byPartition(), s.shares) != "" {
+			since = time.Time{}
+			return false
+		}
+		if since.IsZero() || !slices.Equal(before.owners, s.owners) {
+			since = time.Now()
+		}
+		return time.Since(since) >= settledTime
 	})
 	if err != nil {
 		return err
 	}
 	r.noteStanding(s)
-	if !r.pass(max(time.Until(begin.Add(evenTime)), stillTime)) {
+	if !r.pass(max(time.Until(begin.Add(evenTime+settledTime)), stillTime)) {
 		return errStuck
 	}
 	if s, err = r.standing(); err != nil {
