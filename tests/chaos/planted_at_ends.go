@@ -22,7 +22,8 @@ func plantedAtEnds() []plantedBug {
 		{
 			name: "adds a batch backwards",
 			edits: []edit{
-				{"internal/xstream/add.go", "cmds[i+extra/2] =", "cmds[len(entries)-1-i+extra/2] ="},
+				{"internal/xstream/add.go", "a.command(whole, nil, &entries[0]))", "a.command(whole, nil, &entries[len(entries)-1]))"},
+				{"internal/xstream/add.go", "&entries[i+1]))", "&entries[len(entries)-2-i]))"},
 			},
 			rules:  []string{"publish outcome", "publish order"},
 			faults: []string{"SCRIPT FLUSH"},
@@ -67,7 +68,7 @@ func plantedAtEnds() []plantedBug {
 		},
 		{
 			name:   "acks all but one",
-			edits:  []edit{{"acker.go", "a.member.group.Ack(ctx, ids)", "a.member.group.Ack(ctx, ids[:max(1, len(ids)-1)])"}},
+			edits:  []edit{{"acker.go", "m.group.Ack(ctx, ids)", "m.group.Ack(ctx, ids[:max(1, len(ids)-1)])"}},
 			rules:  []string{"twice"},
 			faults: []string{"SCRIPT FLUSH"},
 			plan:   func(p *Plan) { p.Groups[0].MaxInFlight = 8 },
