@@ -1,6 +1,7 @@
 package redisstream_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -50,7 +51,11 @@ func TestRightsInREADMEAreEnoughForPartitions(t *testing.T) {
 			require.NoError(t, first.Close())
 			uuids = publish(t, p, topic, 20)
 			require.ElementsMatch(t, uuids, receiveAndAck(t, second, 20, healTime))
-			require.Empty(t, server.Do(t, "ACL", "LOG"))
+			denied, ok := server.Do(t, "ACL", "LOG").([]any)
+			require.True(t, ok)
+			for _, entry := range denied { // rueidis tells newer servers its name, and goes on without
+				require.Contains(t, fmt.Sprint(entry), "client|setinfo")
+			}
 		})
 	}
 }
