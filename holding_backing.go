@@ -10,12 +10,7 @@ import (
 // fetch implements backing: the reader finds all work by itself.
 func (h *holding) fetch(context.Context, *sync.WaitGroup) {}
 
-func (h *holding) keep(work context.Context) {
-	h.settlers.keep(work)
-	if h.maxLease > 0 {
-		go h.watch(work)
-	}
-}
+func (h *holding) keep(work context.Context) { h.settlers.keep(work) }
 
 // releaseBuffer implements backing. The entries stay held, for their counts.
 func (h *holding) releaseBuffer(context.Context) { h.ledger.unbuffer() }

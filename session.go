@@ -38,6 +38,9 @@ func (h *holding) serve(ctx context.Context, sub *subscription, free, lost func(
 			work, cancel := context.WithCancel(ctx)
 			var keeping sync.WaitGroup
 			keeping.Go(func() { h.keepLease(work) })
+			if h.maxLease > 0 {
+				keeping.Go(func() { h.watch(work) })
+			}
 			sub.log.Debug("Serving a partition", watermill.LogFields{"epoch": h.lease.Epoch})
 			sub.run(stop)
 			cancel()

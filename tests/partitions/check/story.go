@@ -58,45 +58,6 @@ type session struct {
 	handOuts []*handOut
 }
 
-// handOut is one delivery and what became of it.
-type handOut struct {
-	process   *process
-	session   *session
-	entry     *entry
-	delivered history.Event
-	told      history.Event // the end of its context
-	outcome   history.Event // of its handler
-}
-
-func (h *handOut) at() int64 { return h.delivered.At }
-
-// toldAt is when its handler saw the end of its context.
-func (h *handOut) toldAt() int64 { return atOrNever(h.told) }
-
-// ended is when nobody works on it any more.
-func (h *handOut) ended() int64 { return min(atOrNever(h.outcome), h.process.gone) }
-
-func (h *handOut) isAcked() bool { return h.outcome.Kind == history.Acking }
-
-func atOrNever(e history.Event) int64 {
-	if e.Kind == "" {
-		return never
-	}
-	return e.At
-}
-
-// process is one start of a member.
-type process struct {
-	name       string
-	subscribed int64
-	closing    int64
-	channel    int64
-	gone       int64
-	wasKilled  bool
-	away       []span // when it was stopped, or got no time
-	cut        []span // when something was wrong with its line
-}
-
 func newStory(events []history.Event, o Options) *story {
 	s := &story{
 		options: o, events: events, processes: map[string]*process{}, entries: map[place]*entry{},
@@ -135,101 +96,6 @@ func (s *story) noteEntry(e history.Event) {
 	x := &entry{place: place{e.Partition, e.Entry}, uuid: e.UUID, key: key, number: number}
 	s.entries[x.place] = x
 	s.lanes[key] = append(s.lanes[key], x)
-}
-
-func (s *story) process(name string) *process {
-	p := s.processes[name]
-	if p == nil {
-		p = &process{name: name, subscribed: never, closing: never, channel: never, gone: never}
-		s.processes[name] = p
-	}
-	return p
-}
-
-func (s *story) noteProcess(e history.Event) {
-	if e.Process == "" {
-		return
-	}
-	p := s.process(e.Process)
-	switch e.Kind {
-	case history.Subscribed:
-		p.subscribed = e.At
-	case history.Closing:
-		p.closing = e.At
-	case history.ChannelEnd:
-		p.channel = e.At
-	case history.ProcessExit:
-		p.gone = min(p.gone, e.At)
-	case history.Killed:
-		p.gone, p.wasKilled = min(p.gone, e.At), true
-	case history.Paused:
-		p.away = append(p.away, span{e.At, never})
-	case history.Resumed:
-		p.away[len(p.away)-1].to = e.At
-	case task.Stalled:
-		d, _ := time.ParseDuration(e.Text)
-		p.stalled(span{e.At - int64(d), e.At})
-	case history.FaultBegins:
-		if slices.Contains(s.options.CutOff, e.Text) {
-			p.cut = append(p.cut, span{e.At, never})
-		}
-	case history.FaultEnds:
-		if n := len(p.cut); n > 0 && slices.Contains(s.options.CutOff, e.Text) {
-			p.cut[n-1].to = e.At
-		}
-	default:
-	}
-}
-
-// stalled adds a time in which the process got no time. A pause that was planned is seen by
-// the process itself, too, and it ends when the process is back.
-func (p *process) stalled(s span) {
-	for i := range p.away {
-		if a := &p.away[i]; a.overlaps(s.from, s.to) {
-			a.from, a.to = min(a.from, s.from), max(a.to, s.to)
-			return
-		}
-	}
-	p.away = append(p.away, s)
-}
-
-func (s *story) noteHandOut(e history.Event) {
-	switch e.Kind {
-	case history.Delivered:
-		x := s.entries[place{e.Partition, e.Entry}]
-		if x == nil || x.uuid != e.UUID {
-			s.strangers = append(s.strangers, e)
-			return
-		}
-		h := &handOut{process: s.process(e.Process), session: s.session(e), entry: x, delivered: e}
-		x.handOuts = append(x.handOuts, h)
-		h.session.handOuts = append(h.session.handOuts, h)
-		s.handOuts = append(s.handOuts, h)
-	case history.Acking, history.Nacking:
-		if h := s.lastOf(e); h != nil {
-			h.outcome = e
-		}
-	case history.ContextEnd:
-		if h := s.lastOf(e); h != nil {
-			h.told = e
-		}
-	default:
-	}
-}
-
-// lastOf is the hand-out that a handler speaks of.
-func (s *story) lastOf(e history.Event) *handOut {
-	x := s.entries[place{e.Partition, e.Entry}]
-	if x == nil {
-		return nil
-	}
-	for _, h := range slices.Backward(x.handOuts) {
-		d := h.delivered
-		if d.Process == e.Process && d.Epoch == e.Epoch && d.Deliveries == e.Deliveries && h.outcome.Kind == "" {
-			return h
-		}
-	}
-	return nil
 }
 
 func (s *story) session(e history.Event) *session {
@@ -292,15 +158,4 @@ func (s *story) strict() bool {
 		}
 	}
 	return true
-}
-
-// awayAt returns the time around another one, or shortly before it, in which the process was
-// stopped or got no time.
-func (p *process) awayAt(at int64) (span, bool) {
-	for _, a := range p.away {
-		if a.overlaps(at-int64(wake), at) {
-			return a, true
-		}
-	}
-	return span{}, false
 }
