@@ -86,8 +86,7 @@ func runNode(opts []Option) (node *Server, bus string, err error) {
 			Config("cluster-port", bus),
 			Config("cluster-node-timeout", "1000"),
 			Config("cluster-replica-no-failover", "yes"),
-			Config("repl-diskless-sync-delay", "0"),
-		}, opts...)...)
+		}, replicates(opts)...)...)
 		if err == nil || !errors.Is(err, errPortTaken) {
 			return node, bus, err
 		}
@@ -225,15 +224,11 @@ func (c *Cluster) awaitService(tb testing.TB) {
 	})
 }
 
-// awaitReplica waits until all know of a replica and it has what its master has.
+// awaitReplica waits until all know of a replica and it has what its master had.
 func (c *Cluster) awaitReplica(tb testing.TB, master, replica *Server) {
 	tb.Helper()
 	c.agree(tb, "the replica is known", func(v view) bool { return v.replicaOf(c.id(master)) == c.id(replica) })
-	await(tb, "the replica is in touch", func() bool {
-		reply, err := askNode(tb, replica, "ROLE")
-		role, _ := reply.([]any)
-		return err == nil && len(role) == 5 && role[3] == "connected"
-	})
+	awaitStream(tb, master, replica)
 }
 
 func askNode(tb testing.TB, node *Server, args ...string) (any, error) {

@@ -11,7 +11,8 @@ type Option func(*settings)
 
 // settings are lines of redis.conf. The server takes the last line of a key.
 type settings struct {
-	lines []string
+	lines    []string
+	sentinel bool // the process is a sentinel
 }
 
 // AppendOnly keeps the data over [Server.Kill] and [Server.Restart]. The fsync policy is

@@ -137,7 +137,7 @@ func (s *Server) awaitReady(ctx context.Context, process child) error {
 	}
 }
 
-// serves reports whether this server is up and has loaded its data. The directory tells it from
+// serves reports whether this server is up and has loaded its data. Its file tells it from
 // a stranger on a port that this server has just failed to take.
 func (s *Server) serves(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -145,13 +145,9 @@ func (s *Server) serves(ctx context.Context) bool {
 	if s.Ping(ctx) != nil {
 		return false
 	}
-	reply, err := s.TryDo(ctx, "CONFIG", "GET", "dir")
-	pair, ok := reply.([]any)
-	if err != nil || !ok || len(pair) != 2 {
-		return false
-	}
-	dir, ok := pair[1].(string)
-	return ok && sameDir(dir, s.dir)
+	reply, err := s.TryDo(ctx, "INFO", "server")
+	info, _ := reply.(string)
+	return err == nil && sameFile(infoField(info, "config_file"), s.path("redis.conf"))
 }
 
 // diagnose adds the log to an error of the start.
@@ -166,12 +162,18 @@ func (s *Server) diagnose(cause error) error {
 	return fmt.Errorf("%s on %s: %w; its log:\n%s", s.binary, s.Addr(), cause, log)
 }
 
-func (s *Server) argv() []string { return []string{s.binary, s.path("redis.conf")} }
+func (s *Server) argv() []string {
+	argv := []string{s.binary, s.path("redis.conf")}
+	if s.settings.sentinel {
+		argv = append(argv, "--sentinel")
+	}
+	return argv
+}
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
 
-// sameDir compares by inode, because the server reports the path without symbolic links.
-func sameDir(a, b string) bool {
+// sameFile compares by inode, because the name that the server was given may contain links.
+func sameFile(a, b string) bool {
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
