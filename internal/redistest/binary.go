@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,11 +10,10 @@ import (
 // serverVariable names the environment variable that chooses another server binary.
 const serverVariable = "REDISSTREAM_TEST_SERVER"
 
-// binary is the absolute path of the server to start.
-func binary() (string, error) {
-	name := os.Getenv(serverVariable)
+// findBinary is the absolute path of the server to start. "" is that of the environment.
+func findBinary(name string) (string, error) {
 	if name == "" {
-		name = "redis-server"
+		name = cmp.Or(os.Getenv(serverVariable), "redis-server")
 	}
 	path, err := exec.LookPath(name)
 	if err != nil {

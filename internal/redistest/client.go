@@ -14,6 +14,7 @@ func (s *Server) Client(tb testing.TB, mutate ...func(*rueidis.ClientOption)) ru
 		InitAddress:       []string{s.Addr()},
 		DisableCache:      true,
 		ForceSingleClient: true,
+		TLSConfig:         s.tlsConfig(),
 	}
 	for _, f := range mutate {
 		f(&option)

@@ -2,6 +2,7 @@ package redistest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,19 +31,20 @@ type Cluster struct {
 	nodes []*Server // the first masters, and then a replica of each
 	ids   []string  // of the nodes
 
-	awake atomic.Int64 // one that has answered; others may be paused
-	slots sync.Map     // of keys
+	awake atomic.Int64  // one that has answered; others may be paused
+	away  []atomic.Bool // which nodes are cut off
+	slots sync.Map      // of keys
 }
 
 // StartCluster starts a cluster of n masters that ends with the test. It returns once all
 // nodes serve, and each replica has what its master has.
 func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	tb.Helper()
-	c := &Cluster{nodes: make([]*Server, 2*n), ids: make([]string, 2*n)}
+	c := &Cluster{nodes: make([]*Server, 2*n), ids: make([]string, 2*n), away: make([]atomic.Bool, 2*n)}
 	buses, errs := make([]string, 2*n), make([]error, 2*n)
 	var starting sync.WaitGroup
 	for i := range c.nodes {
-		starting.Go(func() { c.nodes[i], buses[i], errs[i] = runNode(opts) })
+		starting.Go(func() { c.nodes[i], buses[i], errs[i] = runNode(append(slices.Clip(opts), bindSource(i))) })
 	}
 	starting.Wait()
 	for _, node := range c.nodes {
@@ -52,13 +54,14 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	}
 	check(tb, errors.Join(errs...))
 	for i, node := range c.nodes {
+		buses[i] = node.putBehind(tb, buses[i])
 		c.ids[i], _ = node.Do(tb, "CLUSTER", "MYID").(string)
 		node.Do(tb, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		if i < n {
 			node.Do(tb, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slotCount/n), strconv.Itoa((i+1)*slotCount/n-1))
 		}
 		for j := range i {
-			node.Do(tb, "CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(c.nodes[j].Port()), buses[j])
+			node.Do(tb, "CLUSTER", "MEET", "127.0.0.1", c.nodes[j].publicPort(), buses[j])
 		}
 	}
 	c.agree(tb, "the nodes know each other", func(v view) bool { return len(v) == len(c.nodes) && v.isWhole() })
@@ -98,7 +101,12 @@ func runNode(opts []Option) (node *Server, bus string, err error) {
 func (c *Cluster) Client(tb testing.TB, mutate ...func(*rueidis.ClientOption)) rueidis.Client {
 	tb.Helper()
 	c.view(tb)
-	option := rueidis.ClientOption{InitAddress: []string{c.nodes[c.awake.Load()].Addr()}, DisableCache: true}
+	node := c.nodes[c.awake.Load()]
+	option := rueidis.ClientOption{
+		InitAddress:  []string{node.publicAddr()},
+		DisableCache: true,
+		TLSConfig:    node.tlsConfig(),
+	}
 	for _, f := range mutate {
 		f(&option)
 	}
@@ -177,6 +185,9 @@ func (c *Cluster) anyone(tb testing.TB, args ...string) (reply any) {
 	err, first := errNotRunning, int(c.awake.Load())
 	for i := 0; i < len(c.nodes) && err != nil; i++ {
 		next := (first + i) % len(c.nodes)
+		if c.away[next].Load() {
+			continue
+		}
 		c.awake.Store(int64(next))
 		reply, err = askNode(tb, c.nodes[next], args...)
 	}
@@ -191,12 +202,23 @@ func (c *Cluster) view(tb testing.TB) view {
 	return parseView(list)
 }
 
+// present are the nodes that are not cut off.
+func (c *Cluster) present() []*Server {
+	var nodes []*Server
+	for i, node := range c.nodes {
+		if !c.away[i].Load() {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
 // agree waits until all nodes that answer know something, and most answer.
 func (c *Cluster) agree(tb testing.TB, what string, known func(view) bool) {
 	tb.Helper()
 	await(tb, what, func() bool {
 		answers := 0
-		for _, node := range c.nodes {
+		for _, node := range c.present() {
 			reply, err := askNode(tb, node, "CLUSTER", "NODES")
 			if err != nil {
 				continue
@@ -214,7 +236,7 @@ func (c *Cluster) agree(tb testing.TB, what string, known func(view) bool) {
 func (c *Cluster) awaitService(tb testing.TB) {
 	tb.Helper()
 	await(tb, "the nodes serve", func() bool {
-		for _, node := range c.nodes {
+		for _, node := range c.present() {
 			reply, err := askNode(tb, node, "CLUSTER", "INFO")
 			if info, _ := reply.(string); err == nil && !strings.Contains(info, "cluster_state:ok") {
 				return false

@@ -55,7 +55,14 @@ func (c *Cluster) Failover(tb testing.TB, master *Server) *Server {
 // all nodes know it as the new master. After [Cluster.Restart] the old one is its replica.
 func (c *Cluster) Kill(tb testing.TB, master *Server) *Server {
 	tb.Helper()
-	return c.succeed(tb, master, func(*Server) { master.Kill(tb) })
+	return c.Depose(tb, master, func(master *Server) { master.Kill(tb) })
+}
+
+// Depose is [Cluster.Kill] for a master that how silences in another way. One that was frozen
+// or cut off goes on as a master when it is back, until it hears the others.
+func (c *Cluster) Depose(tb testing.TB, master *Server, how func(master *Server)) *Server {
+	tb.Helper()
+	return c.succeed(tb, master, func(*Server) { how(master) })
 }
 
 // KillAhead is [Cluster.Kill] for a master whose replica lags behind: it loses what happens

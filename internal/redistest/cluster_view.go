@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,4 +74,16 @@ func (v view) replicaOf(master string) string {
 
 func (n nodeView) isWell() bool {
 	return !slices.ContainsFunc(n.flags, func(flag string) bool { return strings.HasPrefix(flag, "fail") || flag == "handshake" })
+}
+
+// owners is who has which slots, as a text to compare.
+func (v view) owners() string {
+	var list []string
+	for id, n := range v {
+		if len(n.slots) > 0 {
+			list = append(list, fmt.Sprint(id, n.slots))
+		}
+	}
+	slices.Sort(list)
+	return strings.Join(list, "; ")
 }

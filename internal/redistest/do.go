@@ -51,7 +51,7 @@ func (s *Server) Connections(tb testing.TB) int {
 }
 
 func (s *Server) exchange(ctx context.Context, args []string) (any, error) {
-	w, err := dial(ctx, s.Addr())
+	w, err := dial(ctx, s.Addr(), s.tlsConfig())
 	if err != nil {
 		return nil, err
 	}

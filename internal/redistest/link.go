@@ -25,6 +25,7 @@ type chunk struct {
 type link struct {
 	proxy  *Proxy
 	client net.Conn
+	source *gate // of the address that the client comes from
 	gate   gate
 	done   chan struct{} // closed by cut
 	cut    func()        // ends the link; may be called by everybody, often
@@ -35,7 +36,8 @@ type link struct {
 
 func newLink(p *Proxy, client net.Conn) *link {
 	done := make(chan struct{})
-	return &link{proxy: p, client: client, done: done, cut: sync.OnceFunc(func() {
+	ip, _, _ := net.SplitHostPort(client.RemoteAddr().String())
+	return &link{proxy: p, client: client, source: p.source(ip), done: done, cut: sync.OnceFunc(func() {
 		close(done)
 		_ = client.Close()
 	})}
@@ -44,7 +46,7 @@ func newLink(p *Proxy, client net.Conn) *link {
 // run connects to the target and forwards both ways until the link ends. A black hole must not
 // reach the target with a connection either, so it waits for the gate first.
 func (l *link) run() {
-	if !l.proxy.gate.pass(l.done) {
+	if !l.pass() {
 		return
 	}
 	server, err := l.dial()
@@ -79,8 +81,12 @@ func (l *link) forward(to, from net.Conn) {
 			return
 		}
 	}
-	l.gate.pass(l.done)
-	l.proxy.gate.pass(l.done) // the end of a connection does not leave a black hole either
+	l.pass() // the end of a connection does not leave a black hole either
+}
+
+// pass waits until all gates are open. It reports false when the link has ended.
+func (l *link) pass() bool {
+	return l.proxy.gate.pass(l.done) && l.source.pass(l.done) && l.gate.pass(l.done)
 }
 
 // receive reads until the connection or the link ends.
@@ -109,7 +115,7 @@ func (l *link) receive(chunks chan<- chunk, from net.Conn) {
 // deliver writes a chunk when it is due and the gate is open. It reports false when the link has
 // ended.
 func (l *link) deliver(to net.Conn, c chunk) bool {
-	if !l.await(c.due) || !l.proxy.gate.pass(l.done) || !l.gate.pass(l.done) {
+	if !l.await(c.due) || !l.pass() {
 		return false
 	}
 	if _, err := to.Write(c.data); err != nil {

@@ -12,7 +12,11 @@ type Option func(*settings)
 // settings are lines of redis.conf. The server takes the last line of a key.
 type settings struct {
 	lines    []string
-	sentinel bool // the process is a sentinel
+	binary   string // "" = that of the environment
+	sentinel bool   // the process is a sentinel
+	fronts   bool   // the nodes are behind proxies
+	source   string // of the connections that a node behind proxies opens
+	tls      bool   // instead of plain connections
 }
 
 // AppendOnly keeps the data over [Server.Kill] and [Server.Restart]. The fsync policy is
@@ -27,7 +31,7 @@ func AppendOnly(fsync string) Option {
 
 // Config sets one line of redis.conf. The value is written as it stands, so that keys with
 // several values work; a value with spaces that is one value needs its own quotes. Settings that
-// change how a client connects (port, bind, requirepass, tls-*) are not supported.
+// change how a client connects (port, bind, requirepass, tls-*) are not supported: see [TLS].
 func Config(key, value string) Option {
 	return func(s *settings) { s.set(key, value) }
 }
@@ -44,6 +48,11 @@ func newSettings(opts []Option) settings {
 	return s
 }
 
+// Binary starts this server instead of the one that the environment names.
+func Binary(path string) Option {
+	return func(s *settings) { s.binary = path }
+}
+
 func (s *settings) set(key, value string) {
 	if value == "" {
 		value = `""`
@@ -56,7 +65,7 @@ func (s *settings) set(key, value string) {
 func (s *settings) file(dir string, port int) string {
 	own := []string{
 		"bind 127.0.0.1",
-		fmt.Sprintf("port %d", port),
+		fmt.Sprintf("%s %d", s.portKey(), port),
 		fmt.Sprintf("dir %q", dir),
 		"daemonize no",
 		`logfile ""`,

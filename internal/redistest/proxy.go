@@ -21,6 +21,8 @@ type Proxy struct {
 	rate   atomic.Int64 // bytes per second of each connection and direction, 0 = no limit
 	work   sync.WaitGroup
 
+	sources sync.Map // a *gate for each address that clients come from
+
 	mu       sync.Mutex         // protects following fields
 	listener net.Listener       // nil while refused
 	links    map[*link]struct{} // the open ones
@@ -57,6 +59,12 @@ func (p *Proxy) Block() { p.gate.close() }
 
 // Unblock ends a [Proxy.Block]. What was sent meanwhile comes through now.
 func (p *Proxy) Unblock() { p.gate.open() }
+
+// source is the gate of all connections from an address.
+func (p *Proxy) source(ip string) *gate {
+	g, _ := p.sources.LoadOrStore(ip, &gate{})
+	return g.(*gate) //nolint:forcetypeassert,errcheck // there is nothing else
+}
 
 // Refuse closes the port, so that new connections are refused. Those that have been
 // accepted stay: see [Proxy.Cut].

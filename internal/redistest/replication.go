@@ -40,7 +40,7 @@ func progress(tb testing.TB, master, replica *Server) (said, confirmed int64) {
 	list, _ := role[2].([]any)
 	for _, item := range list {
 		fields, _ := item.([]any)
-		if len(fields) == 3 && fields[1] == strconv.Itoa(replica.Port()) {
+		if len(fields) == 3 && fields[1] == replica.publicPort() {
 			text, _ := fields[2].(string)
 			confirmed, _ = strconv.ParseInt(text, 10, 64)
 		}

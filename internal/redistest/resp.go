@@ -3,6 +3,7 @@ package redistest
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -28,21 +29,30 @@ var errProtocol = errors.New("no RESP2 reply")
 // wire is one RESP2 connection. It knows no command, so that nothing of the client library
 // under test has a part in what a test observes.
 type wire struct {
-	conn *net.TCPConn
+	conn halfCloser
 	in   *bufio.Reader
 	free func() bool // stops the watch of the context
 }
 
-// dial opens a connection that ends with the context.
-func dial(ctx context.Context, addr string) (*wire, error) {
+// halfCloser is a connection whose writing side closes on its own.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
+// dial opens a connection that ends with the context. Without a config it is a plain one.
+func dial(ctx context.Context, addr string, config *tls.Config) (*wire, error) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp4", addr)
+	raw, err := dialer.DialContext(ctx, "tcp4", addr)
 	if err != nil {
 		return nil, err
 	}
-	tcp := conn.(*net.TCPConn) //nolint:forcetypeassert,errcheck // tcp4 has no other
-	free := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	return &wire{conn: tcp, in: bufio.NewReader(tcp), free: free}, nil
+	conn := raw.(halfCloser) //nolint:forcetypeassert,errcheck // TCP has it
+	if config != nil {
+		conn = tls.Client(raw, config)
+	}
+	free := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	return &wire{conn: conn, in: bufio.NewReader(conn), free: free}, nil
 }
 
 // do sends one command and reads its reply.

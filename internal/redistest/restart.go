@@ -14,10 +14,13 @@ var restartScript []byte
 // RestartCommand is a command for [os/exec.Command] that kills the server (kill -9), starts it
 // again on its port and in its directory, and returns when it answers. It is meant for
 // Features.RestartServiceCommand of Watermill's tests. It can run any number of times, and the
-// other methods work on the new process too. It needs bash. A server that it started ends at
+// other methods work on the new process too. It needs bash, and no [TLS]. A server that it started ends at
 // most a moment after the test process, should that crash.
 func (s *Server) RestartCommand(tb testing.TB) []string {
 	tb.Helper()
+	if s.settings.tls {
+		tb.Fatal("RestartCommand: its script speaks no TLS")
+	}
 	bash, err := exec.LookPath("bash")
 	check(tb, err)
 	script := s.path("restart.sh")

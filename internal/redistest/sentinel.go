@@ -3,7 +3,6 @@ package redistest
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -34,9 +33,11 @@ type Sentinel struct {
 // sentinels know each other and both.
 func StartSentinel(tb testing.TB, opts ...Option) *Sentinel {
 	tb.Helper()
-	master := Start(tb, replicates(opts)...)
-	replica := Start(tb, replicates(opts)...)
-	replica.Do(tb, "REPLICAOF", "127.0.0.1", strconv.Itoa(master.Port()))
+	master := Start(tb, append(replicates(opts), bindSource(0))...)
+	replica := Start(tb, append(replicates(opts), bindSource(1))...)
+	master.putBehind(tb, "")
+	replica.putBehind(tb, "")
+	replica.Do(tb, "REPLICAOF", "127.0.0.1", master.publicPort())
 	s := &Sentinel{nodes: []*Server{master, replica}, watchers: make([]*Server, sentinels)}
 	errs := make([]error, sentinels)
 	var starting sync.WaitGroup
@@ -61,9 +62,12 @@ func StartSentinel(tb testing.TB, opts ...Option) *Sentinel {
 // watcherOption makes a server a sentinel.
 func watcherOption(master *Server) Option {
 	return func(s *settings) {
-		*s = settings{sentinel: true}
+		*s = settings{sentinel: true, binary: master.binary}
 		s.set("loglevel", "warning")
-		s.set("sentinel", "monitor "+MasterSet+" 127.0.0.1 "+strconv.Itoa(master.Port())+" "+quorum)
+		if master.settings.tls {
+			TLS()(s)
+		}
+		s.set("sentinel", "monitor "+MasterSet+" 127.0.0.1 "+master.publicPort()+" "+quorum)
 		s.set("sentinel", "down-after-milliseconds "+MasterSet+" "+never)
 		s.set("sentinel", "failover-timeout "+MasterSet+" 3000")
 	}
@@ -85,7 +89,12 @@ func (s *Sentinel) Client(tb testing.TB, mutate ...func(*rueidis.ClientOption)) 
 	tb.Helper()
 	option := rueidis.ClientOption{
 		DisableCache: true,
-		Sentinel:     rueidis.SentinelOption{MasterSet: MasterSet, TopologyRefreshInterval: 5 * time.Second},
+		TLSConfig:    s.nodes[0].tlsConfig(),
+		Sentinel: rueidis.SentinelOption{
+			MasterSet:               MasterSet,
+			TLSConfig:               s.nodes[0].tlsConfig(),
+			TopologyRefreshInterval: 5 * time.Second,
+		},
 	}
 	for _, watcher := range s.watchers {
 		option.InitAddress = append(option.InitAddress, watcher.Addr())
@@ -132,7 +141,7 @@ func (s *Sentinel) other(node *Server) *Server {
 // node is the one at a port.
 func (s *Sentinel) node(port string) *Server {
 	for _, node := range s.nodes {
-		if strconv.Itoa(node.Port()) == port {
+		if node.publicPort() == port {
 			return node
 		}
 	}

@@ -1,9 +1,6 @@
 package redistest
 
-import (
-	"strconv"
-	"testing"
-)
+import "testing"
 
 // downAfter is for how long a master has to be silent, in ms, when it is meant to lose its place.
 const downAfter = "500"
@@ -61,7 +58,7 @@ func (s *Sentinel) watch(tb testing.TB, ms string) {
 // awaitMaster waits until all sentinels take a node for the master, and so does the node.
 func (s *Sentinel) awaitMaster(tb testing.TB, node *Server) {
 	tb.Helper()
-	port := strconv.Itoa(node.Port())
+	port := node.publicPort()
 	await(tb, "there is a new master", func() bool {
 		for _, watcher := range s.watchers {
 			if w := viewOf(tb, watcher); w.port != port || !w.isSettled() {
@@ -75,7 +72,7 @@ func (s *Sentinel) awaitMaster(tb testing.TB, node *Server) {
 // awaitReplica waits until all sentinels know of a replica and it has what its master had.
 func (s *Sentinel) awaitReplica(tb testing.TB, node *Server) {
 	tb.Helper()
-	port := strconv.Itoa(node.Port())
+	port := node.publicPort()
 	await(tb, "the replica is known", func() bool {
 		for _, watcher := range s.watchers {
 			if !viewOf(tb, watcher).hasReplica(port) {

@@ -31,6 +31,7 @@ type Server struct {
 	port     int
 	settings settings
 	pid      pidFile
+	front    *front // nil = none
 
 	mu       sync.Mutex     // held while a process starts or ends; guards the start of children
 	children sync.WaitGroup // one goroutine for each process that spawn started
@@ -54,7 +55,8 @@ func Start(tb testing.TB, opts ...Option) *Server {
 func Run(opts ...Option) (*Server, error) {
 	ctx, cancel := background(startTimeout)
 	defer cancel()
-	path, err := binary()
+	own := newSettings(opts)
+	path, err := findBinary(own.binary)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func Run(opts ...Option) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{binary: path, dir: dir, settings: newSettings(opts), pid: pidFile(filepath.Join(dir, "pid"))}
+	s := &Server{binary: path, dir: dir, settings: own, pid: pidFile(filepath.Join(dir, "pid"))}
 	if err := s.startAnywhere(ctx); err != nil {
 		s.Stop()
 		return nil, err
@@ -88,8 +90,13 @@ func (s *Server) Addr() string { return address(s.port) }
 // Port is the port of the server. It stays the same for the life of the Server.
 func (s *Server) Port() int { return s.port }
 
-// URL is the address of the server as a redis:// URL.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+// URL is the address of the server as a redis:// URL, or a rediss:// one with [TLS].
+func (s *Server) URL() string {
+	if s.settings.tls {
+		return "rediss://" + s.Addr()
+	}
+	return "redis://" + s.Addr()
+}
 
 // startAnywhere tries other ports for as long as somebody else is faster to take them.
 func (s *Server) startAnywhere(ctx context.Context) error {
@@ -105,7 +112,7 @@ func (s *Server) startAnywhere(ctx context.Context) error {
 
 // launch starts the process on its port and waits until it answers.
 func (s *Server) launch(ctx context.Context) error {
-	if err := os.WriteFile(s.path("redis.conf"), []byte(s.settings.file(s.dir, s.port)), 0o600); err != nil {
+	if err := s.writeFiles(); err != nil {
 		return err
 	}
 	process, err := spawn(&s.children, s.argv(), s.path("log"), s.pid.forget)
@@ -116,6 +123,26 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	return s.awaitReady(ctx, process)
+}
+
+// writeFiles writes what the process reads when it starts.
+func (s *Server) writeFiles() error {
+	if s.settings.tls {
+		if err := writeCertificates(s.dir); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(s.path("redis.conf"), []byte(s.settings.file(s.dir, s.port)), 0o600)
+}
+
+// settle sets something now and for all restarts.
+func (s *Server) settle(tb testing.TB, key, value string) {
+	tb.Helper()
+	s.Do(tb, "CONFIG", "SET", key, value)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settings.set(key, value)
+	check(tb, s.writeFiles())
 }
 
 // awaitReady waits until the process serves commands, or has ended.
