@@ -156,7 +156,6 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		ledger:    sub.ledger,
 		health:    newHealth(slowAnswer(s.config.MinIdle)),
 		minIdle:   s.config.MinIdle,
-		prefix:    prefix,
 		dead:      dead,
 		maxDead:   s.config.MaxDeadLetters,
 		markKey:   xstream.GroupMark(prefix, s.config.ConsumerGroup),
@@ -212,7 +211,7 @@ func (s *Subscriber) enter(ctx context.Context, m *member) error {
 		return err
 	}
 	if !s.config.AtMostOnce {
-		if err := m.group.Probe(ctx, m.prefix); err != nil {
+		if err := m.group.Probe(ctx); err != nil {
 			return err
 		}
 		if _, _, err := m.group.Find(ctx, xstream.ID{Seq: 1}); err != nil { // as a large message that failed is read again

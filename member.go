@@ -20,7 +20,6 @@ type member struct {
 	health  *health
 	log     logger
 	minIdle time.Duration
-	prefix  string // of the keys that belong to the topic
 	dead    string // stream of dead letters
 	maxDead int64  // about how many of them to keep; 0 = all
 	markKey string // see restore

@@ -80,13 +80,9 @@ func (p *partitioned) probe(ctx context.Context, roster xstream.Roster) error {
 	if err != nil {
 		return err
 	}
-	prefix, err := xstream.Prefix(partition.Key)
-	if err != nil {
-		return err
-	}
 	none := xstream.Tenure{Partition: partition, Member: p.member, Epoch: -1}
 	return retry(ctx, func(ctx context.Context) error {
-		if err := partition.Probe(ctx, prefix); err != nil {
+		if err := partition.Probe(ctx); err != nil {
 			return err
 		}
 		if _, err := partition.Touch(ctx, partition.Consumer, []xstream.Count{{ID: "0-1", Deliveries: xstream.Unchanged}}); err != nil {

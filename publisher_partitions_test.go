@@ -465,7 +465,7 @@ func TestFirstCheckOfPartitionsMustSucceed(t *testing.T) {
 func TestPublishingGoesOnWhenTheNumberCannotBeCheckedAgain(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	broken := &noScripts{Client: server.Client(t)}
+	broken := &noCounts{Client: server.Client(t)}
 	publisher := publisherWith(t, partitioned(broken, 2))
 	publishFor := func(d time.Duration) {
 		for end := time.Now().Add(d); time.Now().Before(end); {
@@ -484,8 +484,8 @@ func TestPublishingGoesOnWhenTheNumberCannotBeCheckedAgain(t *testing.T) {
 	}, "it asks again")
 }
 
-// noScripts is a client whose scripts fail on the way.
-type noScripts struct {
+// noCounts is a client whose questions about the number of partitions fail on the way.
+type noCounts struct {
 	rueidis.Client
 
 	mu   sync.Mutex // protects the following fields
@@ -493,22 +493,22 @@ type noScripts struct {
 	asks int
 }
 
-func (c *noScripts) refuse(err error) {
+func (c *noCounts) refuse(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err, c.asks = err, 0
 }
 
-func (c *noScripts) asked() int {
+func (c *noCounts) asked() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.asks
 }
 
-func (c *noScripts) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+func (c *noCounts) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	c.mu.Lock()
 	err := c.err
-	if cmd.Commands()[0] == "EVALSHA" {
+	if cmd.Commands()[0] == "HGET" {
 		c.asks++
 	} else {
 		err = nil

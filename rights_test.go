@@ -2,60 +2,144 @@ package redisstream_test
 
 import (
 	"fmt"
-	"os"
-	"regexp"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
-	"github.com/watermill-rueidis/redisstream"
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
-// rightsInREADME are the rights of a user of a topic: those of everybody, and for
-// partitions.
-func rightsInREADME(t *testing.T, topic string) []string {
-	t.Helper()
-	text, err := os.ReadFile("README.md")
-	require.NoError(t, err)
-	_, text2, found := strings.Cut(string(text), "for the ACL:\n")
-	require.True(t, found)
-	blocks := regexp.MustCompile("(?s)```\n(.*?)```").FindAllStringSubmatch(text2, 2)
-	require.Len(t, blocks, 2)
-	return strings.Fields(strings.ReplaceAll(blocks[0][1]+blocks[1][1], "orders", topic))
+// The rights are those of docs/rights.md.
+
+func roles() []string {
+	return []string{"publisher", "first-user", "group-consumer", "fanout-consumer", "administrator"}
 }
 
-func TestRightsInREADMEAreEnoughForPartitions(t *testing.T) {
+func TestRightsAreEnough(t *testing.T) {
 	t.Parallel()
-	for name, n := range map[string]int{"exclusive": 1, "divided": 4} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server, topic := redistest.Start(t), strings.ReplaceAll(newTopic(t), "/", "-")
-			server.Do(t, append([]string{"ACL", "SETUSER", "user", "on", ">secret"}, rightsInREADME(t, topic)...)...)
-			asUser := func(o *rueidis.ClientOption) { o.Username, o.Password = "user", "secret" }
-			config := partitionedConfig(n)
-			config.LeaseTTL, config.Client = time.Second, server.Client(t, asUser)
-			p := publisherWith(t, redisstream.PublisherConfig{Client: config.Client, Partitions: config.Partitions})
-			first := newSubscriber(t, server, config)
-			out := subscribe(t, first, topic)
-			uuids := publish(t, p, topic, 20)
-			require.ElementsMatch(t, uuids, receiveAndAck(t, out, 20, healTime))
-			publish(t, p, topic, 1)
-			bad := receive(t, out, healTime)
-			_ = redisstream.Reject(bad.Context(), errBoom)
-			require.True(t, bad.Nack())
-			second := subscribe(t, newSubscriber(t, server, config), topic)
-			require.NoError(t, first.Close())
-			uuids = publish(t, p, topic, 20)
-			require.ElementsMatch(t, uuids, receiveAndAck(t, second, 20, healTime))
-			denied, ok := server.Do(t, "ACL", "LOG").([]any)
-			require.True(t, ok)
-			for _, entry := range denied { // rueidis tells newer servers its name, and goes on without
-				require.Contains(t, fmt.Sprint(entry), "client|setinfo")
+	server := roomForDenials(t)
+	for _, role := range roles() {
+		for i, does := range actsOf(role) {
+			t.Run(fmt.Sprint(role, " ", i), func(t *testing.T) {
+				t.Parallel()
+				newScene(t, rightsOf(t, role), server).mustPlay(t, does)
+			})
+		}
+	}
+}
+
+// Each part of a selector is a rule.
+func TestEachRightIsNeeded(t *testing.T) {
+	t.Parallel()
+	server := roomForDenials(t)
+	for _, role := range roles() {
+		for i := range withoutEach(rightsOf(t, role)("orders")) {
+			missing := withoutEach(rightsOf(t, role)("orders"))[i].missing
+			t.Run(role+" "+missing, func(t *testing.T) {
+				t.Parallel()
+				where := server
+				if missing == "+eval" || strings.Contains(missing, "+eval ") { // others would load the scripts
+					where = roomForDenials(t)
+				}
+				require.True(t, slices.ContainsFunc(actsOf(role), func(does act) bool {
+					s := newScene(t, func(topic string) []string { return withoutEach(rightsOf(t, role)(topic))[i].rules }, where)
+					err := s.play(t, does)
+					return err != nil || len(s.denied(t)) > 0
+				}), "nothing needs it")
+			})
+		}
+	}
+}
+
+// reduced is rules without one of them.
+type reduced struct {
+	missing string
+	rules   []string
+}
+
+// withoutEach leaves out each rule, and each part of a selector.
+func withoutEach(rules []string) []reduced {
+	var all []reduced
+	for i, rule := range rules {
+		rest := slices.Delete(slices.Clone(rules), i, i+1)
+		all = append(all, reduced{rule, rest})
+		if !strings.HasPrefix(rule, "(") {
+			continue
+		}
+		parts := strings.Fields(strings.Trim(rule, "()"))
+		for j, part := range parts {
+			left := strings.Join(slices.Delete(slices.Clone(parts), j, j+1), " ")
+			all = append(all, reduced{part + " of " + rule, append(slices.Clone(rest), "("+left+")")})
+		}
+	}
+	return all
+}
+
+func TestRightsAllowNothingElse(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Do(t, "XADD", "orders", "1-1", "a", "1")
+	server.Do(t, "XGROUP", "CREATE", "orders", "billing", "0")
+	server.Do(t, "XADD", "invoices", "1-1", "a", "1")
+	for _, role := range roles() {
+		server.Do(t, append([]string{"ACL", "SETUSER", role, "on", ">secret"}, rightsOf(t, role)("orders")...)...)
+	}
+	for _, c := range []struct{ command, allowed string }{
+		{"XADD orders * a 1", "publisher first-user administrator"},
+		{"XADD orders:1 * a 1", "publisher first-user administrator"},
+		{"XADD invoices * a 1", ""},
+		{"XADD orders2 * a 1", ""},
+		{"XADD {orders}:dead:billing * a 1", "group-consumer"},
+		{"XADD {orders}:dead:shipping * a 1", ""},
+		{"XRANGE orders - +", "group-consumer fanout-consumer administrator"},
+		{"XRANGE invoices - +", ""},
+		{"XREAD STREAMS orders 0", "fanout-consumer"},
+		{"XREADGROUP GROUP billing me STREAMS orders >", "group-consumer"},
+		{"XACK orders billing 1-1", "group-consumer"},
+		{"XDEL orders 1-1", ""},
+		{"XTRIM orders MAXLEN 0", ""},
+		{"DEL orders", ""},
+		{"SET orders x", ""},
+		{"HSET orders a 1", ""},
+		{"HSET {orders}:partitions n 2", "first-user group-consumer administrator"},
+		{"XDEL {orders}:dead:billing 1-1", "administrator"},
+		{"XGROUP DESTROY orders billing", ""},
+		{"XGROUP CREATE orders more 0", "group-consumer administrator"},
+		{"XGROUP SETID orders billing 0", ""},
+		{"EVAL return 0", "first-user group-consumer administrator"},
+		{"FLUSHALL", ""},
+		{"KEYS *", ""},
+		{"ACL LIST", ""},
+		{"CONFIG GET *", ""},
+		{"SUBSCRIBE orders", ""},
+	} {
+		for _, role := range roles() {
+			args := strings.Fields(c.command)
+			if args[0] == "EVAL" {
+				args = []string{"EVAL", "return 0", "0"}
 			}
-		})
+			reply := fmt.Sprint(server.Do(t, append([]string{"ACL", "DRYRUN", role}, args...)...))
+			allowed := slices.Contains(strings.Fields(c.allowed), role)
+			require.Equal(t, allowed, reply == "OK", "%s: %s: %s", role, c.command, reply)
+		}
+	}
+}
+
+// Who reads without a group can change nothing: there is not one command that writes.
+func TestFanOutConsumerHasNoRightToWrite(t *testing.T) {
+	t.Parallel()
+	for _, rule := range rightsOf(t, "fanout-consumer")("orders") {
+		for part := range strings.FieldsSeq(strings.Trim(rule, "()")) {
+			if strings.Contains(part, "~") {
+				require.True(t, strings.HasPrefix(part, "%R~"), part)
+				continue
+			}
+			name := strings.TrimPrefix(part, "+")
+			info := fmt.Sprint(shared.Do(t, "COMMAND", "INFO", name))
+			require.NotContains(t, info, "write", name)
+			require.NotEqual(t, "[<nil>]", info, name)
+		}
 	}
 }

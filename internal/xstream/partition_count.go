@@ -10,8 +10,18 @@ import (
 
 // RecordPartitions records at key, which is that of PartitionCount, that a topic has n
 // partitions, unless a number is recorded there. It returns a *CountError when that is
-// another one. A topic of which none is recorded, and that has entries, has one.
+// another one. A topic of which none is recorded, and that has entries, has one. Who finds
+// the number needs no right to write.
 func RecordPartitions(ctx context.Context, topic Stream, key string, n int) error {
+	recorded, err := RecordedPartitions(ctx, topic.Client, key)
+	switch {
+	case err != nil:
+		return fmt.Errorf("recorded number of partitions: %w", err)
+	case recorded == n:
+		return nil
+	case recorded != 0:
+		return &CountError{Recorded: recorded}
+	}
 	text := strconv.Itoa(n)
 	return compareCount(recordPartitions.Exec(ctx, topic.Client, []string{topic.Key, key}, []string{text}), text)
 }

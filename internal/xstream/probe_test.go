@@ -20,7 +20,7 @@ func TestProbeNamesTheMissingRight(t *testing.T) {
 		args := []string{"ACL", "SETUSER", "u" + command, "on", ">secret", "~*", "+@all"}
 		server.Do(t, append(args, strings.Fields(denied)...)...)
 		s := newStream(t, server, func(o *rueidis.ClientOption) { o.Username, o.Password = "u"+command, "secret" })
-		err := Group{Stream: s, Name: "g"}.Probe(t.Context(), s.Key)
+		err := Group{Stream: s, Name: "g"}.Probe(t.Context())
 		if command == "" {
 			require.NoError(t, err)
 			continue
@@ -36,5 +36,5 @@ func TestProbeWithoutAServer(t *testing.T) {
 	t.Parallel()
 	s := newStream(t, shared)
 	s.Client.Close()
-	require.ErrorIs(t, Group{Stream: s, Name: "g"}.Probe(t.Context(), s.Key), rueidis.ErrClosing)
+	require.ErrorIs(t, Group{Stream: s, Name: "g"}.Probe(t.Context()), rueidis.ErrClosing)
 }
