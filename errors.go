@@ -3,6 +3,8 @@ package redisstream
 import (
 	"errors"
 	"fmt"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // Errors of this package. Match them with errors.Is.
@@ -77,6 +79,13 @@ func (e *PartitionsError) Error() string {
 	return fmt.Sprintf("topic %q has %d partitions, and %d are configured: use %d, or see SwitchPartitions on changing it",
 		e.Topic, e.Recorded, e.Configured, e.Recorded)
 }
+
+// RightError says which right the user of the client lacks. It is behind the errors of
+// Publish, Subscribe, DeadLetters and all others that ask Redis, and in the log of a
+// subscription; match it with errors.As. Its Right is the ACL rule that would allow what was
+// denied: "+xadd", or "(+xadd ~orders)" when the command is allowed, but not for this key. It
+// wraps the server's error, a *rueidis.RedisError. docs/rights.md lists the rights.
+type RightError = xstream.RightError
 
 func quoted(v any) any {
 	if s, ok := v.(string); ok {

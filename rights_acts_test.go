@@ -118,14 +118,14 @@ func (s *scene) idle(ctx context.Context) error {
 }
 
 // reads subscribes, and calls do with a function that acks n messages more.
-func reads(ctx context.Context, topic string, config redisstream.SubscriberConfig, do func(get func(n int) error) error) error {
+func reads(ctx context.Context, scene *scene, config redisstream.SubscriberConfig, do func(get func(n int) error) error) error {
 	config.CloseTimeout = 50 * time.Millisecond
-	s, err := redisstream.NewSubscriber(config, nil)
+	s, err := redisstream.NewSubscriber(config, scene.log)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = s.Close() }()
-	out, err := s.Subscribe(ctx, topic)
+	out, err := s.Subscribe(ctx, scene.topic)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func consumes(ctx context.Context, s *scene, client rueidis.Client) error {
 		return err
 	}
 	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: "billing", Consumer: "me", MinIdle: time.Second}
-	return reads(ctx, s.topic, config, func(get func(int) error) error {
+	return reads(ctx, s, config, func(get func(int) error) error {
 		if err := errors.Join(get(1), s.awaitLetters(ctx, s.topic, 2)); err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func consumesPartitions(n int) act {
 		if err := s.empty(ctx); err != nil {
 			return err
 		}
-		return reads(ctx, s.topic, config, func(get func(int) error) error {
+		return reads(ctx, s, config, func(get func(int) error) error {
 			if err := errors.Join(s.add(ctx, streams), get(n)); err != nil {
 				return err
 			}
@@ -200,7 +200,7 @@ func follows(n int) act {
 			return err
 		}
 		config := redisstream.SubscriberConfig{Client: client, Start: redisstream.StartOldest(), Partitions: divided(n)}
-		return reads(ctx, s.topic, config, func(get func(int) error) error {
+		return reads(ctx, s, config, func(get func(int) error) error {
 			return errors.Join(get(len(streams)), s.add(ctx, streams), get(len(streams)), s.idle(ctx))
 		})
 	}

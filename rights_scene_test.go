@@ -20,6 +20,7 @@ type scene struct {
 	servers []*redistest.Server // that have the user; more than one are a cluster
 	topic   string
 	user    string
+	log     log // of what it does
 }
 
 // act is what a role does, with a client of the scene's user. It ends with the context.
@@ -32,7 +33,7 @@ var scenes atomic.Int64
 func newScene(t *testing.T, rules func(topic string) []string, servers ...*redistest.Server) *scene {
 	t.Helper()
 	n := scenes.Add(1)
-	s := &scene{servers: servers, topic: fmt.Sprintf("t%d-", n), user: fmt.Sprintf("u%d-", n)}
+	s := &scene{servers: servers, topic: fmt.Sprintf("t%d-", n), user: fmt.Sprintf("u%d-", n), log: newLog(t)}
 	for _, server := range servers {
 		server.Do(t, append([]string{"ACL", "SETUSER", s.user, "on", ">secret"}, rules(s.topic)...)...)
 	}
@@ -61,7 +62,11 @@ func (s *scene) play(t *testing.T, does act) error {
 	go func() {
 		defer close(over)
 		defer cancel()
-		_ = until(ctx, func() bool { return len(s.denied(t)) > 0 })
+		if until(ctx, func() bool { return len(s.denied(t)) > 0 }) == nil {
+			said, end := context.WithTimeout(ctx, toSay)
+			defer end()
+			_ = until(said, s.isNamed)
+		}
 	}()
 	err = does(ctx, s, client)
 	if err != nil {
@@ -71,6 +76,12 @@ func (s *scene) play(t *testing.T, does act) error {
 	<-over
 	return err
 }
+
+// toSay is how long it may take until the log says what was denied.
+const toSay = time.Second
+
+// isNamed reports whether the log says which right is missing.
+func (s *scene) isNamed() bool { return s.log.contains("lacks the right") }
 
 // denied are what the user was not allowed. That rueidis tells newer servers its name
 // does not count: it goes on without.

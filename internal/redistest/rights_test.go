@@ -19,7 +19,7 @@ func TestRightsAreThoseOfTheTopic(t *testing.T) {
 	require.Contains(t, redistest.Rights(t, "publisher", "t"), "+xadd")
 	require.Contains(t, redistest.Rights(t, "group-consumer", "t"), "~{t}:mark:*")
 	require.Contains(t, redistest.RightsInGroup(t, "group-consumer", "t", "g"), "~{t}:mark:g")
-	require.Equal(t, []string{"+cluster|slots", "+asking"}, redistest.RightsOnly(t, "cluster", "t", "g"))
+	require.Equal(t, []string{"+cluster|slots", "+cluster|shards", "+asking"}, redistest.RightsOnly(t, "cluster", "t", "g"))
 }
 
 func TestServerTakesTheRights(t *testing.T) {

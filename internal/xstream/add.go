@@ -51,7 +51,11 @@ func NewAdder(client rueidis.Client) *Adder {
 // same. The context must not be cancellable: the command could be written after AddOne
 // returned, from fields that are the caller's again.
 func (a *Adder) AddOne(ctx context.Context, stream string, e *Addition) Added {
-	return a.singles.do(ctx, stream, a.command([]string{stream}, nil, e), e.size())
+	one := a.singles.do(ctx, stream, a.command([]string{stream}, nil, e), e.size())
+	if one.Err != nil {
+		one.Err = explain(one.Err, "xadd", stream)
+	}
+	return one
 }
 
 // Add adds entries to one stream, in order. Several go in one transaction, so that a
@@ -61,7 +65,7 @@ func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Ad
 		return []Added{a.AddOne(ctx, stream, &entries[0])}
 	}
 	if a.plain.Load() {
-		return collect(a.client.DoMulti(ctx, a.pipeline(make(rueidis.Commands, 0, len(entries)), stream, entries)...))
+		return collect(stream, a.client.DoMulti(ctx, a.pipeline(make(rueidis.Commands, 0, len(entries)), stream, entries)...))
 	}
 	out := a.transact(ctx, stream, entries)
 	for i := 1; i < transactionTries && isTorn(out); i++ {
@@ -71,7 +75,7 @@ func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Ad
 }
 
 func (a *Adder) transact(ctx context.Context, stream string, entries []Addition) []Added {
-	return a.transacted(a.client.DoMulti(ctx, a.transaction(make(rueidis.Commands, 0, len(entries)+2), stream, entries)...))
+	return a.transacted(stream, a.client.DoMulti(ctx, a.transaction(make(rueidis.Commands, 0, len(entries)+2), stream, entries)...))
 }
 
 // isTorn recognises a transaction whose slot has moved before its EXEC, which rueidis then
@@ -81,14 +85,14 @@ func isTorn(added []Added) bool {
 }
 
 // transacted reads the replies to MULTI, the entries and EXEC.
-func (a *Adder) transacted(replies []rueidis.RedisResult) []Added {
+func (a *Adder) transacted(stream string, replies []rueidis.RedisResult) []Added {
 	begin, queued, end := replies[0], replies[1:len(replies)-1], replies[len(replies)-1]
 	if err := begin.Error(); err != nil && IsReply(err) {
 		// Without its MULTI, each command was executed by itself.
 		if Classify(err) == Refused {
 			a.plain.Store(true)
 		}
-		return collect(queued)
+		return collect(stream, queued)
 	}
 	list, err := end.ToArray()
 	if err == nil && len(list) == len(queued) {
@@ -104,6 +108,7 @@ func (a *Adder) transacted(replies []rueidis.RedisResult) []Added {
 		if reason := queued[i].Error(); reason != nil && IsReply(err) {
 			out[i].Err = reason
 		}
+		out[i].Err = explain(out[i].Err, "xadd", stream)
 	}
 	return out
 }
@@ -142,10 +147,12 @@ func (a *Adder) command(key, argument []string, e *Addition) rueidis.Completed {
 	return cmd.Args(id).Args(e.Fields...).Build()
 }
 
-func collect(replies []rueidis.RedisResult) []Added {
+func collect(stream string, replies []rueidis.RedisResult) []Added {
 	out := make([]Added, len(replies))
 	for i := range replies {
-		out[i] = added(replies[i])
+		if out[i] = added(replies[i]); out[i].Err != nil {
+			out[i].Err = explain(out[i].Err, "xadd", stream)
+		}
 	}
 	return out
 }

@@ -46,9 +46,9 @@ func (a *Adder) addInOneGo(ctx context.Context, parts []Part) []Added {
 	for _, part := range parts {
 		n := len(part.Entries)
 		if plain || n == 1 {
-			out, replies = append(out, collect(replies[:n])...), replies[n:]
+			out, replies = append(out, collect(part.Stream, replies[:n])...), replies[n:]
 		} else {
-			out, replies = append(out, a.transacted(replies[:n+2])...), replies[n+2:]
+			out, replies = append(out, a.transacted(part.Stream, replies[:n+2])...), replies[n+2:]
 		}
 	}
 	return out

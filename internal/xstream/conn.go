@@ -105,9 +105,9 @@ func (c *Conn) ReadGroup(ctx context.Context, g Group, r GroupRead) ([]Entry, er
 	c.group.Store(&g.Name)
 	b := c.dedicated.B().Xreadgroup().Group(g.Name, r.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds())
 	if r.NoAck {
-		return c.await(ctx, r.Block+r.Slack, b.Noack().Streams().Key(g.Key).Id(">").Build())
+		return c.await(ctx, "xreadgroup", r.Block+r.Slack, b.Noack().Streams().Key(g.Key).Id(">").Build())
 	}
-	return c.await(ctx, r.Block+r.Slack, b.Streams().Key(g.Key).Id(">").Build())
+	return c.await(ctx, "xreadgroup", r.Block+r.Slack, b.Streams().Key(g.Key).Id(">").Build())
 }
 
 // Read reads what comes after an ID. The reply may take slack longer than usual. The
@@ -117,13 +117,13 @@ func (c *Conn) Read(ctx context.Context, after ID, count int, block, slack time.
 		return nil, ErrBadCount
 	}
 	b := c.dedicated.B().Xread().Count(int64(count)).Block(block.Milliseconds())
-	return c.await(ctx, block+slack, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
+	return c.await(ctx, "xread", block+slack, b.Streams().Key(c.stream.Key).Id(after.String()).Build())
 }
 
-func (c *Conn) await(ctx context.Context, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
+func (c *Conn) await(ctx context.Context, command string, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
 	ctx, cancel := context.WithTimeout(ctx, block+readGrace)
 	defer cancel()
-	return c.batch(c.dedicated.Do(ctx, cmd))
+	return c.batch(explained(c.dedicated.Do(ctx, cmd), command, c.stream.Key))
 }
 
 // batch parses the reply to a read.

@@ -26,10 +26,10 @@ func (c *Conn) ReadPartition(ctx context.Context, p Partition, r GroupRead, curs
 			Streams().Key(p.Key).Id(">").Build(),
 		p.reading("XPENDING", "", p.Name, cursor.Next().String(), "+", "1"),
 	)
-	if entries, err = c.batch(replies[0]); err != nil {
+	if entries, err = c.batch(explained(replies[0], "xreadgroup", p.Key)); err != nil {
 		return nil, nil, err
 	}
-	if straggler, err = lowestOf(replies[1]); err != nil {
+	if straggler, err = lowestOf(explained(replies[1], "xpending", p.Key)); err != nil {
 		return nil, nil, err
 	}
 	if straggler != nil && len(entries) > 0 && !straggler.ID.Less(entries[0].ID) {

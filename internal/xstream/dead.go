@@ -58,16 +58,31 @@ func (g Group) inscribe(ctx context.Context, b Burial, ack rueidis.Completed) (r
 	)
 	if err := replies[0].Error(); err != nil && IsReply(err) { // no transactions: each was executed by itself
 		acked, _ := replies[3].ToMessage()
-		return acked, replies[2].Error()
+		return acked, explain(replies[2].Error(), "xadd", b.Dead)
 	}
 	results, err := replies[4].ToArray()
 	if err != nil {
-		return none, err
+		return none, g.aborted(err, replies[1:4], b.Dead)
 	}
 	if len(results) != 3 {
 		return none, errShort
 	}
 	return results[2], results[1].Error()
+}
+
+// aborted is why a letter's transaction was not executed: what the server said of a command
+// tells more than EXECABORT.
+func (g Group) aborted(err error, queued []rueidis.RedisResult, dead string) error {
+	if !IsReply(err) {
+		return err
+	}
+	calls := [...][]string{{"xack", g.Key}, {"xadd", dead}, {"eval", g.Key, dead}}
+	for i, reply := range queued {
+		if reason := reply.Error(); reason != nil {
+			return explain(reason, calls[i][0], calls[i][1:]...)
+		}
+	}
+	return explain(err, "exec")
 }
 
 // Requeue says how a dead letter goes back to its group.

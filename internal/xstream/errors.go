@@ -29,6 +29,10 @@ func Classify(err error) Class {
 	if !errors.As(err, &reply) {
 		return Transient
 	}
+	var lacking *RightError
+	if errors.As(err, &lacking) {
+		return Refused
+	}
 	if isNoKey(err) || reply.IsNil() { // XINFO has no NOGROUP for a stream, nor for one group of many
 		return NoGroup
 	}

@@ -19,7 +19,7 @@ type Group struct {
 // exists stays as it is.
 func (g Group) Create(ctx context.Context, start string) error {
 	cmd := g.Client.B().XgroupCreate().Key(g.Key).Group(g.Name).Id(start).Mkstream().Build()
-	if err := g.Client.Do(ctx, cmd).Error(); !rueidis.IsRedisBusyGroup(err) {
+	if err := g.do(ctx, cmd, "xgroup|create").Error(); !rueidis.IsRedisBusyGroup(err) {
 		return err
 	}
 	return nil
@@ -28,7 +28,7 @@ func (g Group) Create(ctx context.Context, start string) error {
 // Ack settles entries, whoever they belong to. It returns how many were
 // pending.
 func (g Group) Ack(ctx context.Context, ids []string) (int64, error) {
-	return g.Client.Do(ctx, g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ids...).Build()).AsInt64()
+	return g.do(ctx, g.Client.B().Xack().Key(g.Key).Group(g.Name).Id(ids...).Build(), "xack").AsInt64()
 }
 
 // Write is a write that changes nothing: it fails, or waits, where others would, and
@@ -108,7 +108,7 @@ func (g Group) Consumers(ctx context.Context) ([]Consumer, error) {
 func (g Group) Show(ctx context.Context, consumer string) error {
 	const behindAll = "18446744073709551615-18446744073709551614" // one more would mean what is new
 	cmd := g.Client.B().Xreadgroup().Group(g.Name, consumer).Count(1).Streams().Key(g.Key).Id(behindAll).Build()
-	return ignoreNil(g.Client.Do(ctx, cmd).Error())
+	return ignoreNil(g.do(ctx, cmd, "xreadgroup").Error())
 }
 
 // Discard removes a consumer for which nothing is pending.

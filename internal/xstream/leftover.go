@@ -30,7 +30,7 @@ func Leftovers(ctx context.Context, client rueidis.Client, streams []string) ([]
 	replies := survey(ctx, client, cmds)
 	var left []Leftover
 	for i, key := range streams {
-		behind, err := leftoversOf(key, replies[2*i], replies[2*i+1])
+		behind, err := leftoversOf(key, explained(replies[2*i], "xinfo|groups", key), explained(replies[2*i+1], "xinfo|stream", key))
 		if err != nil {
 			return nil, fmt.Errorf("stream %q: %w", key, err)
 		}
@@ -100,7 +100,7 @@ func settled(ctx context.Context, client rueidis.Client, left []Leftover) ([]Lef
 	}
 	var out []Leftover
 	for i, reply := range survey(ctx, client, cmds) {
-		rest, err := reply.ToArray()
+		rest, err := explained(reply, "xrange", left[i].Stream).ToArray()
 		if err != nil {
 			return nil, err
 		}

@@ -28,7 +28,7 @@ func RecordPartitions(ctx context.Context, topic Stream, key string, n int) erro
 
 // RecordedPartitions returns the number that is recorded at key; 0 is none.
 func RecordedPartitions(ctx context.Context, client rueidis.Client, key string) (int, error) {
-	n, err := client.Do(ctx, client.B().Arbitrary("HGET").Keys(key).Args("n").Build()).AsInt64()
+	n, err := Stream{Client: client, Key: key}.read(ctx, "HGET", "", "n").AsInt64()
 	return int(n), ignoreNil(err)
 }
 

@@ -23,8 +23,9 @@ func (g Group) Probe(ctx context.Context) error {
 		b.XgroupDelconsumer().Key(key).Group(group).Consumername("probe").Build(),
 		b.Arbitrary("XINFO", "CONSUMERS").Keys(key).Args(group).Build(),
 	)
-	for _, r := range replies {
-		if err := r.Error(); err != nil && !rueidis.IsRedisNil(err) && (!IsReply(err) || hasCode(err, "NOPERM")) {
+	commands := [...]string{"xreadgroup", "xpending", "xack", "xclaim", "xgroup|delconsumer", "xinfo|consumers"}
+	for i, r := range replies {
+		if err := explained(r, commands[i], key).Error(); err != nil && !rueidis.IsRedisNil(err) && (!IsReply(err) || hasCode(err, "NOPERM")) {
 			return err
 		}
 	}

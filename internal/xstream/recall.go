@@ -3,8 +3,6 @@ package xstream
 import (
 	"context"
 	"strconv"
-
-	"github.com/redis/rueidis"
 )
 
 // Recalled is what Recall has found, in the order of the IDs.
@@ -25,9 +23,9 @@ func (t Tenure) Recall(ctx context.Context, from ID, count int) (Recalled, error
 }
 
 // recalled runs a script that looks at so many entries.
-func (t Tenure) recalled(ctx context.Context, script *rueidis.Lua, from ID, count int, args ...string) (Recalled, error) {
+func (t Tenure) recalled(ctx context.Context, s *script, from ID, count int, args ...string) (Recalled, error) {
 	r := Recalled{Next: from}
-	message, err := t.fenced(ctx, script, nil, args...)
+	message, err := t.fenced(ctx, s, nil, args...)
 	if err != nil {
 		return r, err
 	}

@@ -74,8 +74,7 @@ func (g Group) register(ctx context.Context, out *Restored, mark string, head []
 
 // Mark returns the mark that the last one to restore the group has left, or "".
 func (g Group) Mark(ctx context.Context, key string) (string, error) {
-	b := g.Client.B().Arbitrary("GET").Keys(key)
-	mark, err := g.Client.Do(ctx, b.Build()).ToString()
+	mark, err := Stream{Client: g.Client, Key: key}.read(ctx, "GET", "").ToString()
 	if rueidis.IsRedisNil(err) {
 		return "", nil
 	}

@@ -1,10 +1,6 @@
 package xstream
 
-import (
-	"time"
-
-	"github.com/redis/rueidis"
-)
+import "time"
 
 // Released is the reserved consumer of every group that holds what its members
 // gave back. Anybody may take an entry from it at once: entries get there with
@@ -49,13 +45,13 @@ local function bounded(count) return math.max(math.min(count, 9007199254740991),
 //
 // A reserved consumer is removed when nothing is left for it, so that it is never
 // around idle and empty, where somebody else's cleaning could race with a release.
-var take = rueidis.NewLuaScript(bounded + `
+var take = newScript(bounded + `
 local taken, gone = {}, {}
 local from, most, i = ARGV[3], tonumber(ARGV[5]), 6
 while i <= #ARGV and #taken < most do
   local query = {'XPENDING', KEYS[1], ARGV[1], 'IDLE', ARGV[4], ARGV[i], ARGV[i], 1}
   if from ~= '' then query[9] = from end
-  local p = redis.call(unpack(query))[1]
+  local p = redis.call(unpack(query))[1] -- XPENDING
   if p then
     local count = bounded(p[4])
     local e = redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'RETRYCOUNT', count)[1]
@@ -79,7 +75,7 @@ return {taken, gone, i - 6}`)
 //
 // The ones whose count stays go into one XCLAIM, which is what makes a
 // heartbeat of many entries cheap.
-var touch = rueidis.NewLuaScript(touching)
+var touch = newScript(touching)
 
 const touching = bounded + `
 local reply, at, renew = {}, {}, {'XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0}
@@ -101,14 +97,16 @@ for i = 3, #ARGV, 2 do
 end
 if #renew > 5 then
   renew[#renew + 1] = 'JUSTID'
-  for _, id in ipairs(redis.call(unpack(renew))) do reply[at[id][1]] = at[id][2] end
+  for _, id in ipairs(redis.call(unpack(renew))) do -- XCLAIM
+    reply[at[id][1]] = at[id][2]
+  end
 end
 return reply`
 
 // write changes nothing. It is a script, because it takes other rights to run one.
 //
 //	KEYS[1] stream   ARGV[1] group
-var write = rueidis.NewLuaScript(`return redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')`)
+var write = newScript(`return redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')`)
 
 // release gives entries to a reserved consumer, if they are still the consumer's, and
 // the group is the one that it knows.
@@ -118,7 +116,7 @@ var write = rueidis.NewLuaScript(`return redis.call('XACK', KEYS[1], ARGV[1], '`
 //	ARGV[5] the mark that the consumer knows
 //	ARGV[6], [7]… ID, its count or -1 to keep it
 //	reply   how many were released
-var release = rueidis.NewLuaScript(bounded + `
+var release = newScript(bounded + `
 if KEYS[2] and (redis.call('GET', KEYS[2]) or ARGV[5]) ~= ARGV[5] then return 0 end
 local n = 0
 for i = 6, #ARGV, 2 do
@@ -141,7 +139,7 @@ return n`)
 //
 // An ID marked "keep" is one whose ack may have reached the server or not: to
 // release it would hand a finished message to somebody else.
-var leave = rueidis.NewLuaScript(bounded + `
+var leave = newScript(bounded + `
 local known, n = {}, 0
 for i = 5, #ARGV, 2 do known[ARGV[i]] = ARGV[i + 1] end
 for _, p in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', ARGV[4], ARGV[2])) do
@@ -168,7 +166,7 @@ return {n, 1}`)
 // member that was not reading when the group went would otherwise take what it
 // holds for lost to somebody. It comes first: a group without its mark would do
 // harm, a mark without its group does none.
-var restore = rueidis.NewLuaScript(`
+var restore = newScript(`
 if redis.pcall('XPENDING', KEYS[1], ARGV[1]).err then
   redis.call('SET', KEYS[2], ARGV[4], 'EX', 86400)
   redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
@@ -194,7 +192,7 @@ return {redis.call('GET', KEYS[2]) or '', mine, theirs}`)
 //	ARGV[1] group    ARGV[2] consumer   ARGV[3] ID
 //	ARGV[4] the most dead letters to keep, 0 = all   ARGV[5…] name, value, …
 //	reply   1, or 0 when the entry is no longer the consumer's
-var bury = rueidis.NewLuaScript(burying)
+var bury = newScript(burying)
 
 const burying = `
 redis.call('XACK', KEYS[1], ARGV[1], '` + ackNothing + `')
@@ -208,11 +206,12 @@ redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])
 return 1`
 
 // ackBuried ends a burial whose letter is too long for a script. It is part of a
-// transaction, which goes on when its XADD has failed.
+// transaction, which goes on when its XADD has failed: then there is no stream, and the
+// script fails.
 //
 //	KEYS[1] stream   KEYS[2] dead letters   ARGV[1] group   ARGV[2] ID
 const ackBuried = `
-if redis.call('TYPE', KEYS[2]).ok ~= 'stream' then return 0 end
+redis.call('XINFO', 'STREAM', KEYS[2])
 return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])`
 
 // requeue gives a dead letter back to the group that gave it up, and to no other:
@@ -224,7 +223,7 @@ return redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])`
 //	ARGV[5] idle time in ms of what is released
 //	ARGV[6] how many values a copy may have   ARGV[7…] name, value, … of a copy's address
 //	reply   1; 0 when there is no such letter any more; -1 when it is too long to copy
-var requeue = rueidis.NewLuaScript(`
+var requeue = newScript(`
 local letter = redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2])[1]
 if not letter then return 0 end
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1)[1]
@@ -238,7 +237,7 @@ else
   local copy = {'XADD', KEYS[1], '*'}
   for i = 1, ARGV[4] do copy[#copy + 1] = letter[2][i] end
   for i = 7, #ARGV do copy[#copy + 1] = ARGV[i] end
-  redis.call(unpack(copy))
+  redis.call(unpack(copy)) -- XADD
 end
 redis.call('XDEL', KEYS[2], ARGV[2])
 return 1`)
@@ -250,10 +249,11 @@ return 1`)
 //
 // A topic with entries of which nobody has said anything has one partition: what is in its
 // stream would be found by nobody if it had more.
-var recordPartitions = rueidis.NewLuaScript(`
+var recordPartitions = newScript(`
 local n = redis.call('HGET', KEYS[2], 'n')
 if n then return n end
-if ARGV[1] ~= '1' and redis.call('TYPE', KEYS[1]).ok == 'stream' and redis.call('XLEN', KEYS[1]) > 0 then return '1' end
+if ARGV[1] ~= '1' and redis.call('TYPE', KEYS[1]).ok == 'stream'
+  and redis.call('XLEN', KEYS[1]) > 0 then return '1' end
 redis.call('HSET', KEYS[2], 'n', ARGV[1])
 return ARGV[1]`)
 
@@ -262,7 +262,7 @@ return ARGV[1]`)
 //
 //	KEYS[1] hash   ARGV[1] present number   ARGV[2] new number
 //	reply   the number that was recorded; 0 when none was and the present one is not 1
-var switchPartitions = rueidis.NewLuaScript(`
+var switchPartitions = newScript(`
 local n = redis.call('HGET', KEYS[1], 'n')
 if (n or '1') ~= ARGV[1] then return n or '0' end
 redis.call('HSET', KEYS[1], 'n', ARGV[2])
@@ -273,7 +273,7 @@ return ARGV[1]`)
 //
 //	KEYS[1] stream   ARGV[1] group   ARGV[2] consumer
 //	reply   1 when it was removed
-var discard = rueidis.NewLuaScript(`
+var discard = newScript(`
 if redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])[1] then return 0 end
 redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
 return 1`)
@@ -282,7 +282,7 @@ return 1`)
 //
 //	KEYS[1] lease   ARGV[1] token   ARGV[2] time to live in ms
 //	reply   "" when it is the caller's now, else the token of who has it
-var hold = rueidis.NewLuaScript(`
+var hold = newScript(`
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return owner end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -291,6 +291,8 @@ return ''`)
 // drop ends a named lease of the caller's.
 //
 //	KEYS[1] lease   ARGV[1] token
-var drop = rueidis.NewLuaScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+var drop = newScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('DEL', KEYS[1])
+end
 return 0`)

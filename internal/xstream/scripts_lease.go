@@ -1,8 +1,6 @@
 //nolint:gochecknoglobals,dupword // scripts are compiled once, and Lua repeats its keywords
 package xstream
 
-import "github.com/redis/rueidis"
-
 // The lease of a partition is a hash: owner, epoch, exp and ttl, both in ms, exp by
 // the server's clock. It is never deleted while the group lives.
 
@@ -32,7 +30,7 @@ if lease[1] ~= member or lease[2] ~= epoch then return -1 end`
 // Its owner gets it again, with a new epoch: the last reply was lost. Epochs grow, even
 // if the server has forgotten the last one. A lease can't be longer than its time to
 // live, unless the server's clock went back.
-var acquire = rueidis.NewLuaScript(clock + `
+var acquire = newScript(clock + `
 local lease = redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'exp', 'ttl')
 if lease[1] and lease[1] ~= '' and lease[1] ~= ARGV[1] then
   local exp, most = tonumber(lease[3]), now + tonumber(lease[4])
@@ -55,7 +53,7 @@ return {1, epoch}`)
 //
 // The server knows what is pending by consumer, so this costs little. A group that is
 // gone is somebody else's trouble.
-var renew = rueidis.NewLuaScript(fence + clock + `
+var renew = newScript(fence + clock + `
 redis.call('HSET', KEYS[2], 'exp', now + tonumber(ARGV[3]), 'ttl', ARGV[3])
 for _, c in ipairs(redis.pcall('XPENDING', KEYS[1], ARGV[1])[4] or {}) do
   if c[1] ~= ARGV[2] then return 1 end
@@ -66,7 +64,7 @@ return 0`)
 //
 //	KEYS[1] stream   KEYS[2] lease   ARGV[1], [2] see fence
 //	reply   0; see fence
-var vacate = rueidis.NewLuaScript(fence + `
+var vacate = newScript(fence + `
 redis.call('HSET', KEYS[2], 'owner', '', 'exp', 0)
 return 0`)
 
@@ -79,7 +77,7 @@ return 0`)
 //
 // It has if something up to that ID is pending for the consumer. What others have
 // there was never read by the member.
-var settle = rueidis.NewLuaScript(fence + `
+var settle = newScript(fence + `
 if redis.call('XPENDING', KEYS[1], ARGV[1], '-', ARGV[3], 1, ARGV[2])[1] then return -2 end
 return redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 4))`)
 
@@ -93,13 +91,13 @@ return redis.call('XACK', KEYS[1], ARGV[1], unpack(ARGV, 4))`)
 //	        see fence
 //
 // A reserved consumer is removed when nothing is left for it; see take.
-var recall = rueidis.NewLuaScript(fence + bounded + `
+var recall = newScript(fence + bounded + `
 local rows = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], '+', ARGV[4])` + recalling)
 
 // adopt is recall for what is pending for other consumers.
 //
 //	keys, arguments and reply as for recall, but for ARGV[3] last ID
-var adopt = rueidis.NewLuaScript(fence + bounded + `
+var adopt = newScript(fence + bounded + `
 local rows, most = {}, tonumber(ARGV[4])
 for _, c in ipairs(redis.call('XPENDING', KEYS[1], ARGV[1])[4] or {}) do
   if c[1] ~= ARGV[2] and #rows < most then
@@ -124,7 +122,7 @@ for _, p in ipairs(rows) do
 end
 if #claim > 5 then
   claim[#claim + 1] = 'JUSTID'
-  redis.call(unpack(claim))
+  redis.call(unpack(claim)) -- XCLAIM
 end
 for owner in pairs(reserved) do
   if not redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, owner)[1] then
@@ -137,8 +135,8 @@ return {entries, gone}`
 //
 //	keys, arguments and reply as without a fence, and those of the fence
 var (
-	fencedTouch = rueidis.NewLuaScript(fence + touching)
-	fencedBury  = rueidis.NewLuaScript(fence + burying)
+	fencedTouch = newScript(fence + touching)
+	fencedBury  = newScript(fence + burying)
 )
 
 const fencedAckBuried = fence + ackBuried

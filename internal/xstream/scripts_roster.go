@@ -1,8 +1,6 @@
 //nolint:gochecknoglobals,dupword // scripts are compiled once, and Lua repeats its keywords
 package xstream
 
-import "github.com/redis/rueidis"
-
 // beat says that a member is alive and what it has, removes members that are
 // not, and records the number of partitions if nobody has.
 //
@@ -16,7 +14,7 @@ import "github.com/redis/rueidis"
 // wakes the others are one. Nobody can live longer than the time to live, which all
 // members have in common, unless the server's clock went back. Who is on no
 // list any more, as after somebody deleted it, has nothing.
-var beat = rueidis.NewLuaScript(`
+var beat = newScript(`
 local n = redis.call('HGET', KEYS[1], 'n')
 if not n then
   redis.call('HSET', KEYS[1], 'n', ARGV[3])
@@ -37,9 +35,12 @@ if redis.call('HGET', KEYS[3], ARGV[1]) ~= ARGV[4] then
   redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
   changed = true
 end
-if redis.call('HLEN', KEYS[3]) > redis.call('ZCARD', KEYS[2]) then
+local listed = redis.call('HLEN', KEYS[3])
+if listed > redis.call('ZCARD', KEYS[2]) then
   for _, m in ipairs(redis.call('HKEYS', KEYS[3])) do
-    if not redis.call('ZSCORE', KEYS[2], m) then redis.call('HDEL', KEYS[3], m) end
+    if not redis.call('ZSCORE', KEYS[2], m) then
+      redis.call('HDEL', KEYS[3], m)
+    end
   end
   changed = true
 end
@@ -52,7 +53,7 @@ return {1, version, soonest, redis.call('HGETALL', KEYS[3])}`)
 // resign takes a member off.
 //
 //	KEYS[1] members   KEYS[2] owned   KEYS[3] wake   ARGV[1] member
-var resign = rueidis.NewLuaScript(`
+var resign = newScript(`
 redis.call('HDEL', KEYS[2], ARGV[1])
 if redis.call('ZREM', KEYS[1], ARGV[1]) == 1 then
   redis.call('XADD', KEYS[3], 'MAXLEN', 1, '*', 'by', ARGV[1])

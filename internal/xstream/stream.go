@@ -68,7 +68,7 @@ func (s Stream) Find(ctx context.Context, id ID) (Entry, bool, error) {
 
 // Delete deletes entries. It returns how many there were.
 func (s Stream) Delete(ctx context.Context, ids []string) (int64, error) {
-	return s.Client.Do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build()).AsInt64()
+	return s.do(ctx, s.Client.B().Xdel().Key(s.Key).Id(ids...).Build(), "xdel").AsInt64()
 }
 
 // Len is how many entries the stream has.
@@ -78,7 +78,15 @@ func (s Stream) Len(ctx context.Context) (int64, error) {
 
 // read sends a command that only reads.
 func (s Stream) read(ctx context.Context, command, sub string, args ...string) rueidis.RedisResult {
-	return s.Client.Do(ctx, s.reading(command, sub, args...))
+	if sub != "" {
+		return s.do(ctx, s.reading(command, sub, args...), command+"|"+sub)
+	}
+	return s.do(ctx, s.reading(command, sub, args...), command)
+}
+
+// do sends a command on the stream's key.
+func (s Stream) do(ctx context.Context, cmd rueidis.Completed, name string) rueidis.RedisResult {
+	return explained(s.Client.Do(ctx, cmd), name, s.Key)
 }
 
 // reading builds a command that only reads, with the key behind its first words, in
@@ -92,8 +100,8 @@ func (s Stream) reading(command, sub string, args ...string) rueidis.Completed {
 }
 
 // exec runs a script on the stream's key, and further keys of the same slot.
-func (s Stream) exec(ctx context.Context, script *rueidis.Lua, keys, args []string) rueidis.RedisResult {
-	return script.Exec(ctx, s.Client, append([]string{s.Key}, keys...), args)
+func (s Stream) exec(ctx context.Context, run *script, keys, args []string) rueidis.RedisResult {
+	return run.Exec(ctx, s.Client, append([]string{s.Key}, keys...), args)
 }
 
 // Hold takes or renews a lease for token, for ttl milliseconds as text. holder

@@ -33,7 +33,7 @@ func Totals(ctx context.Context, client rueidis.Client, groups []Group) []Total 
 	}
 	totals := make([]Total, len(groups))
 	for i, reply := range survey(ctx, client, cmds) {
-		totals[i] = totalOf(reply)
+		totals[i] = totalOf(explained(reply, "xpending", groups[i].Key))
 	}
 	return totals
 }
@@ -67,8 +67,8 @@ func Standings(ctx context.Context, client rueidis.Client, groups []Group) []Sta
 	standings := make([]Standing, len(groups))
 	for i, g := range groups {
 		s := &standings[i]
-		if s.Position, s.Err = positionOf(replies[2*i], g.Name); s.Err == nil {
-			s.Last, _, s.Err = lastIDOf(replies[2*i+1])
+		if s.Position, s.Err = positionOf(explained(replies[2*i], "xinfo|groups", g.Key), g.Name); s.Err == nil {
+			s.Last, _, s.Err = lastIDOf(explained(replies[2*i+1], "xinfo|stream", g.Key))
 		}
 	}
 	return standings

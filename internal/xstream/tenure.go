@@ -109,8 +109,8 @@ func (t Tenure) Recount(ctx context.Context, entries []Count) ([]int64, error) {
 const fencedOut = -1
 
 // fenced runs a script that begins with the fence.
-func (t Tenure) fenced(ctx context.Context, script *rueidis.Lua, keys []string, args ...string) (rueidis.RedisMessage, error) {
-	reply, err := t.exec(ctx, script, t.fenceKeys(keys...), t.fenceArgs(args...)).ToMessage()
+func (t Tenure) fenced(ctx context.Context, s *script, keys []string, args ...string) (rueidis.RedisMessage, error) {
+	reply, err := t.exec(ctx, s, t.fenceKeys(keys...), t.fenceArgs(args...)).ToMessage()
 	if err == nil && isFenced(&reply) {
 		err = ErrFenced
 	}
