@@ -30,6 +30,10 @@ func TestEveryContestantWorks(t *testing.T) {
 	require.NotContains(t, string(text), "old")
 	rows := costs(t, string(text))
 	for _, c := range cases.All() {
+		if strings.Contains(out.String(), c.Name+" is left out: the server refuses CLAIM") {
+			require.Contains(t, c.Name, "claim-")
+			continue
+		}
 		for range c.Metrics {
 			for _, contestant := range c.Contestants {
 				require.NotEmpty(t, rows, "%s: %s", c.Name, contestant.Name)

@@ -51,6 +51,16 @@ func run(ctx context.Context, o options, out io.Writer) error {
 func runAll(ctx context.Context, runner *bench.Runner, chosen []bench.Case, out io.Writer) ([]bench.Row, error) {
 	var all []bench.Row
 	for _, c := range chosen {
+		refused, err := refusal(ctx, runner.Servers, c)
+		if err != nil {
+			return nil, err
+		}
+		if refused != "" {
+			if _, err := fmt.Fprintf(out, "\n%s is left out: %s\n", c.Name, refused); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		outcome, err := runner.Run(ctx, c)
 		if err != nil {
 			return nil, err
@@ -67,6 +77,14 @@ func runAll(ctx context.Context, runner *bench.Runner, chosen []bench.Case, out 
 		all = append(all, rows...)
 	}
 	return all, nil
+}
+
+// refusal says why a case can't be run here.
+func refusal(ctx context.Context, s *servers.Servers, c bench.Case) (string, error) {
+	if c.Refused == nil {
+		return "", nil
+	}
+	return c.Refused(ctx, s)
 }
 
 func choose(o options) []bench.Case {

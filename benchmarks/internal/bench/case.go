@@ -6,6 +6,8 @@ package bench
 import (
 	"context"
 	"time"
+
+	"github.com/watermill-rueidis/redisstream/benchmarks/internal/servers"
 )
 
 // Ours is the name of the contestant that the others are compared with.
@@ -19,6 +21,9 @@ type Case struct {
 	Timeout     time.Duration // of each contestant in each round; 0 is a minute
 	Metrics     []Metric
 	Contestants []Contestant
+	// Refused says why the servers are not fit for the case, or "". nil is fit. What is left out is
+	// said.
+	Refused func(ctx context.Context, s *servers.Servers) (string, error)
 }
 
 // A Contestant does what a case asks for, in its own way.

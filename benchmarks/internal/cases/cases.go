@@ -48,6 +48,15 @@ func All() []bench.Case {
 		publishBig(),
 		consumeBig(),
 		memoryOfBig(),
+		clusterNames(),
+		clusterSpread(),
+		clusterScaling(),
+		claimRedelivery(),
+		claimBacklog(),
+		claimIdle(1),
+		claimIdle(10),
+		claimLoad(),
+		claimLook(),
 	}
 }
 

@@ -1,6 +1,10 @@
 package cases
 
-import "sync/atomic"
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+)
 
 // countdown closes zero when a number of messages have been counted.
 type countdown struct {
@@ -17,5 +21,15 @@ func newCountdown(n int) *countdown {
 func (c *countdown) one() {
 	if c.left.Add(-1) == 0 {
 		close(c.zero)
+	}
+}
+
+// await waits until all have been counted.
+func (c *countdown) await(ctx context.Context) error {
+	select {
+	case <-c.zero:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%d messages are missing: %w", c.left.Load(), ctx.Err())
 	}
 }

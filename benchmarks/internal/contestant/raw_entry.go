@@ -8,6 +8,10 @@ type rawEntry struct {
 	fields []rueidis.RedisMessage
 }
 
+// claimedParts is how many an entry has in the reply to a read that claims: also how long it was idle,
+// and how often it was delivered before.
+const claimedParts = 4
+
 // payloadAt is where the value of the third field is.
 const payloadAt = 5
 
@@ -28,7 +32,7 @@ func rawEntries(entries []rawEntry, reply rueidis.RedisResult, stream string) ([
 	}
 	for i := range list {
 		pair, err := list[i].ToArray()
-		if err != nil || len(pair) != 2 {
+		if err != nil || len(pair) != 2 && len(pair) != claimedParts {
 			return nil, errShape
 		}
 		id, err := pair[0].ToString()

@@ -23,7 +23,20 @@ type Redis struct {
 }
 
 func startRedis(ctx context.Context) (*Redis, error) {
-	server, err := redistest.Run()
+	r, err := runRedis()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.reset(ctx); err != nil {
+		r.stop()
+		return nil, err
+	}
+	return r, nil
+}
+
+// runRedis starts a server and connects to it.
+func runRedis(opts ...redistest.Option) (*Redis, error) {
+	server, err := redistest.Run(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%w (scripts/ensure-redis.sh installs it)", err)
 	}
@@ -34,12 +47,7 @@ func startRedis(ctx context.Context) (*Redis, error) {
 		server.Stop()
 		return nil, err
 	}
-	r := &Redis{server: server, client: client}
-	if err := r.reset(ctx); err != nil {
-		r.stop()
-		return nil, err
-	}
-	return r, nil
+	return &Redis{server: server, client: client}, nil
 }
 
 func (r *Redis) stop() {
