@@ -26,7 +26,8 @@ func (e *Addition) size() int {
 	return size
 }
 
-// Added is what became of an Addition: an ID, or an error.
+// Added is what became of an Addition: an ID, or an error. It has both when the error is
+// a *NotDurableError.
 type Added struct {
 	ID  string
 	Err error
@@ -40,6 +41,8 @@ type Adder struct {
 	// plain is set once a server has refused MULTI; batches are plain pipelines
 	// from then on.
 	plain atomic.Bool
+	// durable adds all entries, if it is there.
+	durable *durable
 }
 
 // NewAdder returns an Adder that uses the caller's client.
@@ -51,6 +54,9 @@ func NewAdder(client rueidis.Client) *Adder {
 // same. The context must not be cancellable: the command could be written after AddOne
 // returned, from fields that are the caller's again.
 func (a *Adder) AddOne(ctx context.Context, stream string, e *Addition) Added {
+	if a.durable != nil {
+		return a.durable.add(ctx, []Part{{stream, []Addition{*e}}})[0]
+	}
 	one := a.singles.do(ctx, stream, a.command([]string{stream}, nil, e), e.size())
 	if one.Err != nil {
 		one.Err = explain(one.Err, "xadd", stream)
@@ -61,6 +67,9 @@ func (a *Adder) AddOne(ctx context.Context, stream string, e *Addition) Added {
 // Add adds entries to one stream, in order. Several go in one transaction, so that a
 // server that refuses one of them has added none. The context is like that of AddOne.
 func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Added {
+	if a.durable != nil {
+		return a.durable.add(ctx, []Part{{stream, entries}})
+	}
 	if len(entries) == 1 {
 		return []Added{a.AddOne(ctx, stream, &entries[0])}
 	}
@@ -73,6 +82,8 @@ func (a *Adder) Add(ctx context.Context, stream string, entries []Addition) []Ad
 	}
 	return out
 }
+
+func (a *Adder) isCluster() bool { return a.client.Mode() == rueidis.ClientModeCluster }
 
 func (a *Adder) transact(ctx context.Context, stream string, entries []Addition) []Added {
 	return a.transacted(stream, a.client.DoMulti(ctx, a.transaction(make(rueidis.Commands, 0, len(entries)+2), stream, entries)...))

@@ -19,8 +19,10 @@ func (a *Adder) AddParts(ctx context.Context, parts []Part) []Added {
 	switch {
 	case len(parts) == 1:
 		return a.Add(ctx, parts[0].Stream, parts[0].Entries)
-	case a.client.Mode() == rueidis.ClientModeCluster:
+	case a.isCluster():
 		return a.addApart(ctx, parts)
+	case a.durable != nil:
+		return a.durable.add(ctx, parts)
 	default:
 		return a.addInOneGo(ctx, parts)
 	}

@@ -56,12 +56,13 @@ func IsReply(err error) bool {
 }
 
 // NotSent reports whether the command can't have reached a server, because
-// there was no connection to send it over. ErrClosing says nothing of it: rueidis
+// there was no connection to send it over, or something before it failed. ErrClosing says nothing of it: rueidis
 // answers with it what is on its way when a connection is closed, be it by the
 // client's owner or because the master has changed.
 func NotSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	var before unsent
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &before)
 }
 
 // IsClosed reports whether the client was closed by its owner.
