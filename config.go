@@ -49,6 +49,11 @@ type PublisherConfig struct {
 	// Partitions, and is not called for other topics. Default: nil, no message has a
 	// key, so that they are spread evenly over the partitions.
 	PartitionKey KeyFunc
+
+	// Durability says who has to have a message before Publish returns nil. Default: the
+	// zero value, nobody but the master, which loses in a failover what its replicas
+	// do not have yet.
+	Durability Durability
 }
 
 // SubscriberConfig configures a Subscriber. Only Client is required.
@@ -216,6 +221,7 @@ func (c PublisherConfig) withDefaults() PublisherConfig {
 	if c.Marshaler == nil {
 		c.Marshaler = DefaultMarshaler{}
 	}
+	c.Durability = c.Durability.withDefaults()
 	return c
 }
 

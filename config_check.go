@@ -19,6 +19,7 @@ func (c PublisherConfig) validate() error {
 	if c.PartitionKey != nil && c.Partitions == nil {
 		errs = append(errs, &ConfigError{"PublisherConfig.PartitionKey", "func", "needs Partitions"})
 	}
+	errs = append(errs, c.Durability.validate()...)
 	return errors.Join(errs...)
 }
 

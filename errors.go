@@ -42,6 +42,10 @@ var (
 	// was lost. It may be in the stream or not.
 	ErrOutcomeUnknown = errors.New("unknown whether a message was published")
 
+	// ErrNotDurable is what a PublishError is when a message was published, and too few have
+	// it for PublisherConfig.Durability, as far as Redis said in time. See NotDurableError.
+	ErrNotDurable = errors.New("stored, but not yet as durable as it should be")
+
 	// ErrNotDrained is returned by SwitchPartitions while a group has something left
 	// in a partition.
 	ErrNotDrained = errors.New("not everything is handled yet")

@@ -14,7 +14,9 @@ import (
 type Outcome struct {
 	Message *message.Message
 	EntryID string // set when the message was published
-	// Err is nil when the message was published.
+	// Err is nil when the message was published, and whoever should have it by
+	// PublisherConfig.Durability has it. A message that was published without that has
+	// a *NotDurableError: it is in the stream, and to publish it again makes a duplicate.
 	Err error
 	// Unknown: the answer was lost, and the message may have been published.
 	Unknown bool
@@ -22,7 +24,8 @@ type Outcome struct {
 
 // PublishError tells what became of each message of a call of Publish. It is
 // ErrNonePublished when none was published, ErrOutcomeUnknown when the answer
-// for one was lost, and wraps what went wrong.
+// for one was lost, and wraps what went wrong. With PublisherConfig.Durability, all may have
+// been published: it is ErrNotDurable when one was that too few have.
 type PublishError struct {
 	Topic    string
 	Outcomes []Outcome // one for each message, in order
@@ -37,23 +40,25 @@ func newPublishError(topic string, messages []*message.Message, err error) *Publ
 	return e
 }
 
-func outcomes(topic string, messages []*message.Message, added []xstream.Added) *PublishError {
+func outcomes(topic string, messages []*message.Message, added []xstream.Added, wanted Durability) *PublishError {
 	e := &PublishError{Topic: topic, Outcomes: make([]Outcome, len(messages))}
+	short := notDurable{wanted: wanted}
 	for i, a := range added {
-		unknown := a.Err != nil && !xstream.IsReply(a.Err) && !xstream.NotSent(a.Err)
-		e.Outcomes[i] = Outcome{Message: messages[i], EntryID: a.ID, Err: a.Err, Unknown: unknown}
+		unknown := a.Err != nil && a.ID == "" && !xstream.IsReply(a.Err) && !xstream.NotSent(a.Err)
+		e.Outcomes[i] = Outcome{Message: messages[i], EntryID: a.ID, Err: short.public(a.Err), Unknown: unknown}
 	}
 	return e
 }
+
+func (o Outcome) published() bool { return o.EntryID != "" }
 
 func (e *PublishError) Error() string {
 	published, unknown := 0, 0
 	var first error
 	for _, o := range e.Outcomes {
 		switch {
-		case o.Err == nil:
+		case o.published():
 			published++
-			continue
 		case o.Unknown:
 			unknown++
 		}
@@ -69,7 +74,7 @@ func (e *PublishError) Error() string {
 func (e *PublishError) Is(target error) bool {
 	switch target {
 	case ErrNonePublished:
-		return !slices.ContainsFunc(e.Outcomes, func(o Outcome) bool { return o.Err == nil || o.Unknown })
+		return !slices.ContainsFunc(e.Outcomes, func(o Outcome) bool { return o.published() || o.Unknown })
 	case ErrOutcomeUnknown:
 		return slices.ContainsFunc(e.Outcomes, func(o Outcome) bool { return o.Unknown })
 	default:

@@ -37,7 +37,7 @@ func NewPublisher(config PublisherConfig, adapter watermill.LoggerAdapter) (*Pub
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
-	return &Publisher{config: config, log: newLogger(adapter), adder: xstream.NewAdder(config.Client)}, nil
+	return &Publisher{config: config, log: newLogger(adapter), adder: config.adder()}, nil
 }
 
 // Publish adds messages to the topic's stream, in order, and returns when Redis
@@ -54,6 +54,9 @@ func NewPublisher(config PublisherConfig, adapter watermill.LoggerAdapter) (*Pub
 //
 // The first call for a topic with partitions, and then one every five seconds, checks
 // their number before it sends anything, which is one more round trip.
+//
+// With PublisherConfig.Durability it also waits until those have the messages who should. The
+// outcome of a message that they do not have in time has its entry ID and a *NotDurableError.
 //
 // A message whose context has ended is not sent, and neither are the others of
 // its call. Once it is sent, the context no longer counts: Publish waits for the
@@ -180,12 +183,12 @@ func validEntryID(id string) bool {
 func (p *Publisher) report(topic string, messages []*message.Message, added ...xstream.Added) error {
 	failed := slices.IndexFunc(added, func(a xstream.Added) bool { return a.Err != nil })
 	for i, a := range added {
-		if a.Err == nil {
+		if a.ID != "" {
 			receiptOf(messages[i]).add(a.ID)
 		}
 	}
 	if failed >= 0 {
-		return outcomes(topic, messages, added)
+		return outcomes(topic, messages, added, p.config.Durability)
 	}
 	if !p.log.silent {
 		p.log.Trace("Messages published", watermill.LogFields{"topic": topic, "messages": len(messages), "last_entry_id": added[len(added)-1].ID})

@@ -4,5 +4,5 @@
 set -euo pipefail
 
 echo "toolchain: $(go env GOVERSION)"
-go test -run '^$' -bench . -skip '^BenchmarkPoison$' -benchmem -cpu 2 -benchtime 20000x "$@" . ./internal/xstream
+go test -run '^$' -bench . -skip '^Benchmark(Poison|PublishDurable)$' -benchmem -cpu 2 -benchtime 20000x "$@" . ./internal/xstream
 go test -run '^$' -bench '^BenchmarkPoison$' -benchmem -cpu 2 -benchtime 3x "$@" . # 10,000 messages each
