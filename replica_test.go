@@ -19,15 +19,13 @@ func newPair(tb testing.TB, opts ...redistest.Option) (master, replica *redistes
 	opts = append(opts, redistest.Config("repl-diskless-sync-delay", "0"))
 	master = redistest.Start(tb, opts...)
 	replica = redistest.Start(tb, append(opts, redistest.Config("replicaof", "127.0.0.1 "+strconv.Itoa(master.Port())))...)
-	awaitSync(tb, replica)
-	return master, replica
-}
-
-func awaitSync(tb testing.TB, replica *redistest.Server) {
-	tb.Helper()
 	eventually(tb, 30*time.Second, func() bool {
 		return strings.Contains(text(tb, replica, "INFO", "replication"), "master_link_status:up")
 	}, "the replica has what its master has")
+	// The master counts it when it has acknowledged that, up to a second later.
+	eventually(tb, 30*time.Second, func() bool { return master.Do(tb, "WAIT", "1", "1000") == int64(1) }, "it counts")
+	master.Do(tb, "CONFIG", "RESETSTAT")
+	return master, replica
 }
 
 // leaveBehind has a replica miss what its master gets from now on, also when it

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,8 +186,9 @@ func TestOrdersGoTogetherInPortions(t *testing.T) {
 type fickle struct {
 	rueidis.Client
 
-	calls chan int // commands that go together
-	gate  chan struct{}
+	calls  chan int // commands that go together
+	gate   chan struct{}
+	closed atomic.Int64 // connections
 }
 
 func (f *fickle) Dedicate() (rueidis.DedicatedClient, func()) {
@@ -198,6 +200,11 @@ type fickleConn struct {
 	rueidis.DedicatedClient
 
 	client *fickle
+}
+
+func (c *fickleConn) Close() {
+	c.client.closed.Add(1)
+	c.DedicatedClient.Close()
 }
 
 func (c *fickleConn) DoMulti(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
@@ -250,6 +257,7 @@ func TestThoseWhoWaitTogetherAreNotStuckWhenTheirSenderPanics(t *testing.T) {
 	require.Equal(t, 4, <-client.calls, "those who wait go together")
 	work.Wait()
 	require.Equal(t, 1, panics)
+	require.Equal(t, int64(1), client.closed.Load(), "nobody knows what is on its way there")
 	abandoned := 0
 	for _, one := range added {
 		if one.ID == "" {
