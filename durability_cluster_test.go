@@ -120,17 +120,19 @@ func TestDurableMessageIsWaitedForWhereItsSlotIs(t *testing.T) {
 				to = cluster.Masters(t)[1]
 			}
 			stored := size
+			replica := cluster.ReplicaOf(t, to)
 			publish := func() {
 				t.Helper()
+				replica.Pause(t)
 				short := requireNotDurable(t, quick.Publish("orders", newMessages(size)...), size)
 				require.Zero(t, short.Replicas)
 				stored += size
+				replica.Resume(t)
 			}
 			asked := false
 			cluster.MoveSlot(t, "orders", to, func() {
 				if to.Do(t, "DBSIZE") == int64(1) && !asked {
 					asked = true
-					cluster.ReplicaOf(t, to).Pause(t)
 					publish()
 				}
 			})
