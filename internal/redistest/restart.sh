@@ -1,11 +1,11 @@
-# restart.sh DIR PORT OWNER COMMAND...
+# restart.sh DIR PORT OWNER SPEAKS COMMAND...
 #
 # Kills the server whose pid is in DIR/pid, starts COMMAND in its place and waits until it answers
-# on PORT. The new server ends when the process OWNER does.
+# on PORT, or, if it SPEAKS tls and not plain, listens there. The new server ends when the process OWNER does.
 
 set -um # -m: background jobs get a process group of their own, which ^C on the tests spares
-dir=$1 port=$2 owner=$3
-shift 3
+dir=$1 port=$2 owner=$3 speaks=$4
+shift 4
 
 alive() { kill -0 "$1" 2>/dev/null; }
 
@@ -30,11 +30,12 @@ guard() {
 
 # redis-cli may be missing, so bash itself asks.
 answers() (
-	[[ -s $dir/pid ]] &&
-		exec 3<>"/dev/tcp/127.0.0.1/$port" &&
+	[[ -s $dir/pid ]] && exec 3<>"/dev/tcp/127.0.0.1/$port" || return
+	if [[ $speaks == plain ]]; then
 		printf 'PING\r\n' >&3 &&
-		read -r -t 1 reply <&3 &&
-		[[ $reply == +PONG* ]]
+			read -r -t 1 reply <&3 &&
+			[[ $reply == +PONG* ]]
+	fi
 ) 2>/dev/null
 
 stop
