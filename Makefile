@@ -54,6 +54,7 @@ test: server nats examples ## Run all tests, with the race detector
 	cd tests/router && go test $(RACE) -timeout 10m ./...
 	cd benchmarks && go test $(RACE) -timeout 10m ./...
 	go test -run TestReconnect -timeout 5m ./tests/universal
+	$(MAKE) deployments
 	go test $(RACE) $(PARALLEL) -timeout 25m ./...
 
 .PHONY: race
@@ -66,6 +67,16 @@ test-short: server ## Run the tests of the library without the universal suite
 .PHONY: suite
 suite: server ## Run Watermill's universal suite COUNT times (COUNT=10)
 	go test $(RACE) $(PARALLEL) -count=$(COUNT) -timeout 170m ./tests/universal/...
+
+.PHONY: deployments
+deployments: server ## Run two of its profiles on each deployment: a cluster, Sentinel, TLS, ...
+	@for deployment in cluster sentinel tls acl resp2; do echo "==> $$deployment"; \
+		REDISSTREAM_TEST_DEPLOYMENT=$$deployment \
+		go test $(RACE) -parallel 16 -count=1 -timeout 5m -run 'TestPubSub$$/^(A|J)$$' ./tests/universal || exit; done
+
+.PHONY: matrix
+matrix: server ## Run it on all servers and deployments, and write the table in README.md
+	go run ./tests/matrix -write README.md
 
 .PHONY: stress
 stress: server ## Run the universal suite with many more messages

@@ -19,9 +19,9 @@ func TestContinueAfterSubscribeCloseWithoutDuplicates(t *testing.T) {
 	t.Parallel()
 	const total, cycles = 5000, 20
 	p := profiles()["A"]
-	server := redistest.Start(t, redistest.AppendOnly("everysec"))
-	publisher, _ := p.pubSub(t, server, p.group())
-	topic := "continue-" + watermill.NewShortUUID()
+	on := deploy(t, redistest.AppendOnly("everysec"))(t)
+	publisher, _ := p.pubSub(t, on, p.group())
+	topic := "topic-continue-" + watermill.NewShortUUID()
 	messages := make([]*message.Message, total)
 	want := make([]string, total)
 	for i := range messages {
@@ -32,15 +32,15 @@ func TestContinueAfterSubscribeCloseWithoutDuplicates(t *testing.T) {
 
 	var got []string
 	for range cycles {
-		got = append(got, readAndClose(t, p, server, topic, total/cycles)...)
+		got = append(got, readAndClose(t, p, on, topic, total/cycles)...)
 	}
 	require.Equal(t, want, got)
 }
 
 // readAndClose acks n messages with a subscriber of its own and closes it.
-func readAndClose(t *testing.T, p profile, server *redistest.Server, topic string, n int) []string {
+func readAndClose(t *testing.T, p profile, on site, topic string, n int) []string {
 	t.Helper()
-	_, subscriber := p.pubSub(t, server, p.group())
+	_, subscriber := p.pubSub(t, on, p.group())
 	out, err := subscriber.Subscribe(context.Background(), topic)
 	require.NoError(t, err)
 	var got []string

@@ -14,13 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
-	"github.com/watermill-rueidis/redisstream/internal/redistest"
 )
 
 // shortClose is for profiles in which every subscriber gets a copy of every
 // message: the suite then closes 50 subscribers one after the other, each with a
 // message that nobody will settle.
 const shortClose = 200 * time.Millisecond
+
+// hashTag makes topics belong to one slot.
+const hashTag = "{universal}"
+
+// The roles of subscribers, as docs/rights.md calls them.
+const groupRole, fanOutRole = "group-consumer", "fanout-consumer"
 
 // profile is one way to set up the adapter for the suite.
 type profile struct {
@@ -51,7 +56,7 @@ func profiles() map[string]profile {
 	copies.ConsumerGroups = true
 	concurrent := tests.Features{ConsumerGroups: true, Persistent: true}
 	tagged := ordered
-	tagged.GenerateTopicFunc = func(tctx tests.TestContext) string { return "{universal}topic-" + string(tctx.TestID) }
+	tagged.GenerateTopicFunc = func(tctx tests.TestContext) string { return hashTag + "topic-" + string(tctx.TestID) }
 	shared := ordered
 	shared.GuaranteedOrderWithSingleSubscriber = false
 	sharedOnce := shared
@@ -79,16 +84,20 @@ func profiles() map[string]profile {
 
 // pubSub makes a publisher and a subscriber with a client of their own, as if
 // each were a process of its own.
-func (p profile) pubSub(t *testing.T, server *redistest.Server, group string) (message.Publisher, message.Subscriber) {
+func (p profile) pubSub(t *testing.T, on site, group string) (message.Publisher, message.Subscriber) {
 	t.Helper()
 	logger := watermill.LoggerAdapter(watermill.NopLogger{})
 	if testing.Verbose() {
 		logger = watermill.NewStdLogger(false, false)
 	}
-	client := server.Client(t, smallBuffers)
-	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client, Partitions: p.partitions, PartitionKey: p.key()}, logger)
+	role := groupRole
+	if group == "" {
+		role = fanOutRole
+	}
+	writer, reader := on.clients(t, role)
+	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: writer, Partitions: p.partitions, PartitionKey: p.key()}, logger)
 	require.NoError(t, err)
-	config := redisstream.SubscriberConfig{Client: client, ConsumerGroup: group, NackBackoff: shortBackoff, Partitions: p.partitions}
+	config := redisstream.SubscriberConfig{Client: reader, ConsumerGroup: group, NackBackoff: shortBackoff, Partitions: p.partitions}
 	if p.configure != nil {
 		p.configure(&config)
 	}
@@ -112,14 +121,14 @@ func shortBackoff(attempt int) time.Duration {
 }
 
 // constructors are what the suite makes publishers and subscribers with.
-func (p profile) constructors(server *redistest.Server) (tests.PubSubConstructor, tests.ConsumerGroupPubSubConstructor) {
+func (p profile) constructors(on site) (tests.PubSubConstructor, tests.ConsumerGroupPubSubConstructor) {
 	ofGroup := func(t *testing.T, group string) (message.Publisher, message.Subscriber) {
 		t.Helper()
-		return p.pubSub(t, server, group)
+		return p.pubSub(t, on, group)
 	}
 	return func(t *testing.T) (message.Publisher, message.Subscriber) {
 		t.Helper()
-		return p.pubSub(t, server, p.group())
+		return p.pubSub(t, on, p.group())
 	}, ofGroup
 }
 

@@ -21,16 +21,18 @@ import (
 // reconnectMessages is how many messages the suite's test publishes.
 const reconnectMessages = 10000
 
-// TestReconnect kills the server twice under load and starts it again. The
+// TestReconnect kills the server, or the node of the topic, twice under load and starts it again. The
 // suite's own test has a data race, so it can't run with the race detector. The
 // server syncs each command to disk: it would lose what it has acknowledged
 // otherwise, and the test counts messages.
 func TestReconnect(t *testing.T) {
 	t.Parallel()
 	p := profiles()["A"]
-	server := redistest.Start(t, redistest.AppendOnly("always"))
-	p.features.RestartServiceCommand = server.RestartCommand(t)
-	one, _ := p.constructors(server)
+	on := deploy(t, redistest.AppendOnly("always"))(t)
+	id := tests.TestID(watermill.NewUUID())
+	p.features.GenerateTopicFunc = func(tests.TestContext) string { return "topic-" + string(id) }
+	p.features.RestartServiceCommand = on.node(t, "topic-"+string(id)).RestartCommand(t)
+	one, _ := p.constructors(on)
 	before := len(reconnectGoroutines())
 	patient := func(t *testing.T) (message.Publisher, message.Subscriber) {
 		t.Helper()
@@ -39,7 +41,7 @@ func TestReconnect(t *testing.T) {
 		require.True(t, ok)
 		return publisher, lastWaits{ours, before + 1}
 	}
-	tests.TestReconnect(t, tests.TestContext{TestID: tests.TestID(watermill.NewUUID()), Features: p.features}, patient)
+	tests.TestReconnect(t, tests.TestContext{TestID: id, Features: p.features}, patient)
 }
 
 // lastWaits hands out the last message when the suite has noted all that it has

@@ -12,10 +12,10 @@ import (
 
 // TestPubSubStress runs the suite many times at once against one server.
 func TestPubSubStress(t *testing.T) {
+	start := deploy(t, redistest.AppendOnly("everysec"))
 	for name, p := range profiles() {
 		t.Run(name, func(t *testing.T) {
-			server := redistest.Start(t, redistest.AppendOnly("everysec"))
-			one, ofGroup := p.constructors(server)
+			one, ofGroup := p.constructors(start(t))
 			tests.TestPubSubStressTest(t, p.features, one, ofGroup)
 		})
 	}

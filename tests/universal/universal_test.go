@@ -10,11 +10,11 @@ import (
 
 func TestPubSub(t *testing.T) {
 	t.Parallel()
+	start := deploy(t, redistest.AppendOnly("everysec"))
 	for name, p := range profiles() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := redistest.Start(t, redistest.AppendOnly("everysec"))
-			one, ofGroup := p.constructors(server)
+			one, ofGroup := p.constructors(start(t))
 			tests.TestPubSub(t, p.features, one, ofGroup)
 		})
 	}
