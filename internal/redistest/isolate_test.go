@@ -87,6 +87,10 @@ func TestIsolatedReplicaHearsNothing(t *testing.T) {
 	s.Rejoin(t, replica)
 	require.Equal(t, "1", replica.Do(t, "GET", "k"))
 	require.Equal(t, master, s.Master(t))
+	s.Restart(t, replica)
+	s.Isolate(t, replica)
+	master.Do(t, "SET", "k", "2")
+	require.Equal(t, "1", replica.Do(t, "GET", "k"), "its proxies outlive a restart")
 }
 
 func TestIsolateNeedsProxies(t *testing.T) {
