@@ -29,7 +29,7 @@ func (f folder) result(ctx context.Context, s server, d deployment, chosen *rege
 		return result{Skipped: s.reason}
 	}
 	if !chosen.MatchString(s.name + "/" + d.name) {
-		return result{Skipped: "left out"}
+		return result{Skipped: "left out by -run"}
 	}
 	r, out := s.try(ctx, d)
 	if err := save(name, r, out); err != nil {
