@@ -76,6 +76,7 @@ func (a *acker) flush(ctx context.Context) (int, error) {
 	batch := a.queue
 	a.queue = nil
 	a.mu.Unlock()
+	batch = a.ledger.withoutReplaced(batch)
 	if len(batch) == 0 {
 		return 0, nil
 	}

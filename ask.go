@@ -2,12 +2,30 @@ package redisstream
 
 import (
 	"context"
+	"errors"
+	"net"
+	"os"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // How a member asks the server.
+
+// silenceTime is how long a server may take to answer a simple question. One that takes
+// longer is frozen or gone, and what waits for it had better look for another one.
+const silenceTime = 2 * time.Second
+
+// isLate reports whether an error means that nothing came in time.
+func isLate(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// isSilence reports whether an error means that the server does not answer, or did not until
+// the client went over to another one.
+func isSilence(err error) bool {
+	return isLate(err) || xstream.IsClosed(err) || errors.Is(err, net.ErrClosed)
+}
 
 // timeout bounds a command that is not a blocking read. Three renewals have to
 // fit between the time an entry is due and the time others may take it.
@@ -18,12 +36,16 @@ func (m *member) timeout() time.Duration {
 // ask runs a command of a member with a time-out, notes how it went, and
 // restores a group that is gone.
 func ask[T any](ctx context.Context, m *member, command func(ctx context.Context) (T, error)) (T, error) {
-	return askPatiently(ctx, m, 0, command)
+	return askWithin(ctx, m, m.timeout(), command)
 }
 
 // askPatiently is ask with some more time than usual.
 func askPatiently[T any](ctx context.Context, m *member, slack time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
-	timeout := m.timeout() + slack
+	return askWithin(ctx, m, m.timeout()+slack, command)
+}
+
+// askWithin is ask with a time-out of its own.
+func askWithin[T any](ctx context.Context, m *member, timeout time.Duration, command func(ctx context.Context) (T, error)) (T, error) {
 	if err := m.checkName(ctx); err != nil {
 		var none T
 		return none, err
@@ -57,6 +79,9 @@ func askFor[T any](ctx context.Context, m *member, timeout time.Duration, comman
 func (m *member) noteAnswer(sent time.Time, err error) {
 	if err == nil || xstream.Classify(err) == xstream.Transient {
 		m.health.note(sent, err)
+	}
+	if err != nil && isSilence(err) {
+		wake(m.silence)
 	}
 }
 

@@ -138,7 +138,9 @@ func (s *Subscriber) follow(ctx context.Context, sub *subscription, stream xstre
 	if err != nil {
 		return err
 	}
-	source := &streamSource{stream: stream, ledger: sub.ledger, log: sub.log, cursor: start, trail: trail, appetite: &appetite{}}
+	source := &streamSource{
+		ledger: sub.ledger, history: history{stream: stream, log: sub.log, cursor: start, start: start, trail: trail}, appetite: &appetite{},
+	}
 	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	sub.reader.block = followBlockTime
 	sub.dispatcher.log = sub.log
@@ -161,6 +163,7 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 		markKey:   xstream.GroupMark(prefix, s.config.ConsumerGroup),
 		consumer:  randomName(),
 		restoring: make(chan struct{}, 1),
+		silence:   make(chan struct{}, 1),
 		unseen:    -1,
 
 		atMostOnce: s.config.AtMostOnce,
@@ -181,7 +184,9 @@ func (s *Subscriber) join(ctx context.Context, sub *subscription, stream xstream
 	sub.reader = newReader(stream, source, sub.ledger, source.appetite, sub.log)
 	// What a read brings is ours since it was sent, at the latest; a read that
 	// blocked for longer than that is worth would have to be verified.
-	sub.reader.block = min(groupBlockTime, s.config.MinIdle/4)
+	if sub.reader.block = min(groupBlockTime, s.config.MinIdle/4); s.config.AtMostOnce {
+		sub.reader.block = min(followBlockTime, s.config.MinIdle/4) // nothing else notices a silent server
+	}
 	membership.janitor = &janitor{member: m, timeout: s.config.ConsumerTimeout, log: sub.log}
 	sub.backing = membership
 	if !s.config.AtMostOnce {
@@ -274,7 +279,7 @@ func (s *Subscriber) keepPending(sub *subscription, ms *membership, source *grou
 			undertaker: newUndertaker(m, sub.ledger, burial{topic: d.opener.stream, group: m.group.Name, dead: m.dead}, sub.log),
 		},
 	}
-	p.claimer.nudge, p.claimer.look = sub.reader.interrupt, source.look
+	p.claimer.nudge, p.claimer.look, p.claimer.hang = sub.reader.interrupt, source.look, sub.reader.giveUp
 	p.heartbeat.released = func() { source.released.Store(true) }
 	source.claimer, d.postponed = p.claimer, p.claimer.postponed
 	d.holder, d.acker, d.undertaker = m, p.acker, p.undertaker

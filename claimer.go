@@ -33,6 +33,7 @@ type claimer struct {
 
 	nudge func(ctx context.Context) // ends a blocked read, so that an offer is taken
 	look  func()                    // has our own pending entries looked through
+	hang  func()                    // gives up a blocked read: the server does not answer
 
 	taken  chan struct{} // one token: the last offer was taken
 	called chan struct{} // one token: a patrol has seen something
@@ -89,10 +90,17 @@ func (c *claimer) run(ctx context.Context) {
 			continue
 		case <-c.taken:
 		case <-c.called:
+		case <-c.member.silence:
+			c.hang()
 		case <-timer.C:
 		}
 		post.leave()
 		err := c.sweep(ctx)
+		select {
+		case <-c.member.silence:
+			c.hang()
+		default:
+		}
 		if err != nil {
 			c.health.note(time.Now(), err)
 			if !t.wait(ctx, err) {
@@ -173,7 +181,7 @@ func (c *claimer) sweep(ctx context.Context) error {
 		}
 	}
 	epoch := c.member.currentEpoch()
-	sum, err := ask(ctx, c.member, c.member.group.Summary)
+	sum, err := askWithin(ctx, c.member, min(c.member.timeout(), silenceTime), c.member.group.Summary)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ type entry struct {
 	kept       bool // renewed while it waits
 	busy       bool // its count is being changed: not to be handed out now
 	bars       bool // given up, and not to be overtaken yet
+	replaced   bool // another entry has its ID now; see ledger.replace
 	expired    bool // taken away from a handler that had it for too long
 	cleared    bool // its last hand-out ended with a nack, so it does not kill who has it
 	delivery   *delivery

@@ -52,6 +52,7 @@ var (
 )
 
 var (
+	errSilent   = errors.New("no answer from the server, gave up what was waited for")
 	errDrained  = errors.New("subscription has ended")
 	errNoAnswer = fmt.Errorf("no success within %v", startTimeout)
 )

@@ -16,7 +16,7 @@ import (
 // A handler rejects a message, which moves to the dead letters of its group. When
 // the cause is gone, it is put back.
 func ExampleSubscriber_DeadLetters() {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr()}})
+	client, err := rueidis.NewClient(redisstream.ClientOption(shared.Addr()))
 	check(err)
 	defer client.Close()
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, nil)

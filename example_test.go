@@ -21,7 +21,7 @@ import (
 //
 //nolint:errcheck // it is kept as short as it can be
 func Example() {
-	client, _ := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr()}})
+	client, _ := rueidis.NewClient(redisstream.ClientOption(shared.Addr()))
 	defer client.Close()
 
 	publisher, _ := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, nil)
@@ -45,7 +45,7 @@ func Example() {
 // the context given to Run ends, handlers finish, their acks reach Redis, and
 // what nobody has handled goes to another member of the group.
 func ExampleSubscriber_router() {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr()}})
+	client, err := rueidis.NewClient(redisstream.ClientOption(shared.Addr()))
 	check(err)
 	defer client.Close()
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{Client: client}, nil)
@@ -81,7 +81,7 @@ func ExampleSubscriber_router() {
 // Keep about a thousand entries of the topic "ticks" and everything of others.
 // Redis trims in steps, so a stream may be somewhat longer.
 func ExampleNewPublisher_maxLen() {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr()}})
+	client, err := rueidis.NewClient(redisstream.ClientOption(shared.Addr()))
 	check(err)
 	defer client.Close()
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{
@@ -113,7 +113,7 @@ func ExampleNewPublisher_maxLen() {
 
 // A Receipt tells which entries the messages became.
 func ExampleWithReceipt() {
-	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{shared.Addr()}})
+	client, err := rueidis.NewClient(redisstream.ClientOption(shared.Addr()))
 	check(err)
 	defer client.Close()
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{

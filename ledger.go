@@ -81,6 +81,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.replace(batch)
 	sorted := true
 	for i := range batch {
 		id := batch[i].ID

@@ -2,6 +2,8 @@ package redisstream
 
 import (
 	"slices"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // How entries leave the ledger.
@@ -122,6 +124,10 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 	if !e.listed || e.state == acked {
 		return nil, false
 	}
+	return l.loseLocked(e), true
+}
+
+func (l *ledger) loseLocked(e *entry) *delivery {
 	l.drop(e)
 	l.unbar(e)
 	s := e.state
@@ -136,7 +142,27 @@ func (l *ledger) lose(e *entry) (d *delivery, lostNow bool) {
 		l.endKey(e)
 	}
 	l.offerRoom()
-	return e.delivery, true
+	return e.delivery
+}
+
+// replace drops what is held under the IDs of other entries. A master that takes over
+// without the last entries of the one before gives out their IDs anew; the old entries are
+// gone, and what is still done to them must not settle the new ones. The lock is held.
+func (l *ledger) replace(batch []xstream.Entry) {
+	for i := range batch {
+		if l.last.Less(batch[i].ID) {
+			return // nor is what comes behind it
+		}
+		held := l.held[batch[i].ID]
+		if held == nil || !held.IsOther(&batch[i]) {
+			continue
+		}
+		if held.replaced = true; held.state == acked {
+			l.drop(held)
+		} else {
+			l.loseLocked(held)
+		}
+	}
 }
 
 // loseAll is lose for everything, acked or not. It returns what is with the caller.
@@ -170,4 +196,22 @@ func (l *ledger) expire(e *entry) *delivery {
 		e.expired = true
 	}
 	return d
+}
+
+// withoutReplaced removes what was acked and whose ID is another entry's now.
+func (l *ledger) withoutReplaced(entries []*entry) []*entry {
+	l.mu.Lock()
+	rest, gone := entries[:0], []*entry(nil)
+	for _, e := range entries {
+		if e.replaced {
+			gone = append(gone, e)
+		} else {
+			rest = append(rest, e)
+		}
+	}
+	l.mu.Unlock()
+	if len(gone) > 0 {
+		l.forget(gone)
+	}
+	return rest
 }

@@ -36,6 +36,8 @@ type member struct {
 
 	unheld unheld
 
+	silence chan struct{} // one token: the server did not answer
+
 	restoring chan struct{} // one token: who has it restores the group
 
 	mu       sync.Mutex // protects the following fields

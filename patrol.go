@@ -11,9 +11,6 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-// patrolTimeout bounds what a patrol asks. Those whom it then calls have more patience.
-const patrolTimeout = 2 * time.Second
-
 // patrol looks after the groups of which nothing is pending, for all subscriptions of a
 // client in one round trip. To wake up hundreds of goroutines that have nothing to do, and
 // to write and read for each of them, would be most of what an idle process does.
@@ -122,7 +119,7 @@ func survey[T any](ctx context.Context, p *patrol, some func(*post) bool,
 		return
 	}
 	sent := time.Now()
-	replies, err := within(ctx, patrolTimeout, func(ctx context.Context) ([]T, error) {
+	replies, err := within(ctx, silenceTime, func(ctx context.Context) ([]T, error) {
 		return ask(ctx, p.client, chosen.groups), nil
 	})
 	if err != nil {

@@ -2,8 +2,6 @@ package redisstream
 
 import (
 	"context"
-	"errors"
-	"os"
 	"runtime"
 	"time"
 
@@ -20,9 +18,9 @@ const (
 	minBlockTime = 10 * time.Millisecond
 	// shortBlockTime is for servers that can't end a blocked read for us.
 	shortBlockTime = time.Second
-	// followBlockTime is for reads without a group: nothing else tells them that
-	// the stream was replaced, which they look for between two reads.
-	followBlockTime = 4 * time.Second
+	// followBlockTime is for reads without a group: nothing else tells them that the server
+	// is silent, or that the stream was replaced, which they look for between two reads.
+	followBlockTime = 2 * time.Second
 	// interruptEvery is how often a read is unblocked until it has ended: the
 	// first attempt may come before the read is blocked.
 	interruptEvery = 50 * time.Millisecond
@@ -95,7 +93,8 @@ func (r *reader) step(ctx context.Context, room int) error {
 	}
 	slack := block
 	block = max(untilTick(block), minBlockTime)
-	slack = max(slack-block, 0) // a reply may take as long as ever
+	slack = max(slack-block, 0)         // a reply may take as long as ever
+	r.hasty.Store(r.appetite.isWhole()) // else the line may be slow, and a reply takes its time
 	r.reading.Store(true)
 	defer r.reading.Store(false)
 	err = r.source.read(context.WithoutCancel(ctx), conn, room, block, slack)
@@ -106,10 +105,13 @@ func (r *reader) step(ctx context.Context, room int) error {
 
 // asked notes how a command for so many entries went.
 func (r *reader) asked(room int, err error) error {
-	switch {
+	switch gaveUp := r.gaveUp.Swap(false); {
 	case err == nil:
 		r.appetite.answered()
-	case errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded):
+	case gaveUp:
+		r.appetite.unanswered(room)
+		return errSilent
+	case isLate(err):
 		r.appetite.unanswered(room)
 	}
 	return err

@@ -3,6 +3,7 @@ package xstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,10 @@ var ErrBadCount = errors.New("a read needs a count of at least 1")
 // readGrace is how much longer than its BLOCK a read may take before the
 // server counts as frozen or gone.
 const readGrace = 2 * time.Second
+
+// closeGrace is how much longer a context lives than what it is for may take. A client of a
+// cluster looks for the new master when a command fails, but not when its context has ended.
+const closeGrace = time.Second
 
 // ackNothing is the ID of no entry. To ack it needs the right to ack and a server
 // that takes writes, and changes nothing.
@@ -33,6 +38,9 @@ type Conn struct {
 	clientID  int64
 	group     atomic.Pointer[string] // the group that is read; nil = none
 	entries   []Entry                // memory for the next read
+
+	late    *time.Timer // closes the connection
+	wasLate atomic.Bool
 }
 
 // Dial reserves a connection. The first command on it decides which node of a
@@ -41,6 +49,8 @@ type Conn struct {
 func Dial(ctx context.Context, s Stream) (*Conn, error) {
 	dedicated, _ := s.Client.Dedicate()
 	c := &Conn{stream: s, dedicated: dedicated}
+	c.late = time.AfterFunc(time.Hour, c.closeLate)
+	c.late.Stop()
 	id, err := dedicated.Do(ctx, dedicated.B().ClientId().Build().SetSlot(s.Key)).AsInt64()
 	if err == nil {
 		// The right to know the ID is not the right to unblock; nothing blocks yet.
@@ -82,7 +92,15 @@ func (c *Conn) Unblock(ctx context.Context) error {
 
 // Close closes the connection itself and does not return it to the client's
 // pool: a pool that had 200 subscriptions once would keep 200 connections.
-func (c *Conn) Close() { c.dedicated.Close() }
+func (c *Conn) Close() {
+	c.late.Stop()
+	c.dedicated.Close()
+}
+
+func (c *Conn) closeLate() {
+	c.wasLate.Store(true)
+	c.Close()
+}
 
 // GroupRead says what to read for a consumer.
 type GroupRead struct {
@@ -121,15 +139,28 @@ func (c *Conn) Read(ctx context.Context, after ID, count int, block, slack time.
 }
 
 func (c *Conn) await(ctx context.Context, command string, block time.Duration, cmd rueidis.Completed) ([]Entry, error) {
-	ctx, cancel := context.WithTimeout(ctx, block+readGrace)
-	defer cancel()
+	ctx, done := c.limit(ctx, block)
+	defer done()
 	return c.batch(explained(c.dedicated.Do(ctx, cmd), command, c.stream.Key))
+}
+
+// limit has a read that blocks for so long end in time, by the end of the connection.
+func (c *Conn) limit(ctx context.Context, block time.Duration) (context.Context, func()) {
+	c.late.Reset(block + readGrace)
+	ctx, cancel := context.WithTimeout(ctx, block+readGrace+closeGrace)
+	return ctx, func() {
+		c.late.Stop()
+		cancel()
+	}
 }
 
 // batch parses the reply to a read.
 func (c *Conn) batch(result rueidis.RedisResult) ([]Entry, error) {
 	reply, err := result.ToMessage()
 	if err != nil {
+		if c.wasLate.Load() && !IsReply(err) {
+			err = fmt.Errorf("no reply to a blocking read: %w", context.DeadlineExceeded)
+		}
 		return nil, ignoreNil(err)
 	}
 	c.entries, err = parseStreams(c.entries[:0], &reply)

@@ -19,8 +19,8 @@ func (c *Conn) ReadPartition(ctx context.Context, p Partition, r GroupRead, curs
 		return nil, nil, ErrBadCount
 	}
 	c.group.Store(&p.Name)
-	ctx, cancel := context.WithTimeout(ctx, r.Block+r.Slack+readGrace)
-	defer cancel()
+	ctx, done := c.limit(ctx, r.Block+r.Slack)
+	defer done()
 	replies := c.dedicated.DoMulti(ctx,
 		c.dedicated.B().Xreadgroup().Group(p.Name, p.Consumer).Count(int64(r.Count)).Block(r.Block.Milliseconds()).
 			Streams().Key(p.Key).Id(">").Build(),

@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -59,8 +60,8 @@ func (g Group) Summary(ctx context.Context) (Summary, error) {
 // Pending is an entry that was delivered and not acked.
 type Pending struct {
 	ID         ID
-	Consumer   string
-	Idle       time.Duration
+	Consumer   string        // "" = nobody: it was given back with XNACK
+	Idle       time.Duration // the greatest of all when nobody has it
 	Deliveries int64
 }
 
@@ -124,7 +125,9 @@ func parsePending(m *rueidis.RedisMessage) (Pending, error) {
 	if err != nil {
 		return p, err
 	}
-	p.Idle = time.Duration(idle) * time.Millisecond
+	if p.Idle = time.Duration(idle) * time.Millisecond; idle < 0 { // nobody has it: XNACK
+		p.Idle = math.MaxInt64
+	}
 	p.Deliveries, err = parts[3].AsInt64()
 	p.Deliveries = min(p.Deliveries, MaxDeliveries)
 	return p, err

@@ -43,7 +43,7 @@ func plantedAtEnds() []plantedBug {
 		},
 		{
 			name:   "loses its place without a group",
-			edits:  []edit{{"stream_source.go", "	s.check = false\n", "	s.cursor, s.check = last, false\n"}},
+			edits:  []edit{{"stream_source.go", "	s.check, s.broken = false, false\n", "	s.cursor, s.check, s.broken = last, false, false\n"}},
 			rules:  []string{"fan-out gaps"},
 			faults: []string{"connection reset", "CLIENT KILL", "kill server", "black hole"},
 			plan:   func(p *Plan) { p.FanOut = []Members{{Count: 1, MaxInFlight: 1}} },
