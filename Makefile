@@ -55,7 +55,8 @@ test: server nats examples ## Run all tests, with the race detector
 	cd benchmarks && go test $(RACE) -timeout 10m ./...
 	go test -run TestReconnect -timeout 5m ./tests/universal
 	$(MAKE) deployments
-	go test $(RACE) $(PARALLEL) -timeout 25m ./...
+	go test $(RACE) -timeout 10m ./tests/failover
+	go test $(RACE) $(PARALLEL) -timeout 25m $$(go list ./... | grep -v /tests/failover$$)
 
 .PHONY: race
 race: test ## The same as test

@@ -151,13 +151,13 @@ func (c *Cluster) NodeOf(tb testing.TB, key string) *Server {
 	return node
 }
 
-// ReplicaOf is the replica of a master.
-func (c *Cluster) ReplicaOf(tb testing.TB, master *Server) *Server {
+// ReplicaOf is the replica of a master. It waits until there is one that is well.
+func (c *Cluster) ReplicaOf(tb testing.TB, master *Server) (replica *Server) {
 	tb.Helper()
-	replica := c.node(c.view(tb).replicaOf(c.id(master)))
-	if replica == nil {
-		tb.Fatal("no replica of", master.Addr())
-	}
+	await(tb, "there is a replica of "+master.Addr(), func() bool {
+		replica = c.node(c.view(tb).replicaOf(c.id(master)))
+		return replica != nil
+	})
 	return replica
 }
 

@@ -22,7 +22,8 @@ func (c *Cluster) Rejoin(tb testing.TB, node *Server) {
 	rejoin(tb, node, c.nodes)
 	c.away[slices.Index(c.nodes, node)].Store(false)
 	c.agree(tb, "the node is back", func(v view) bool {
-		return v[c.id(node)].isWell() && v.isWhole() && v.owners() == owners
+		n := v[c.id(node)] // it may have heard that its slots are another one's, and not whose replica it is
+		return n.isWell() && (len(n.slots) > 0 || c.node(n.master) != nil) && v.isWhole() && v.owners() == owners
 	})
 	v := c.view(tb)
 	if master := c.node(v[c.id(node)].master); master != nil {

@@ -1,6 +1,9 @@
 package redistest
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // downAfter is for how long a master has to be silent, in ms, when it is meant to lose its place.
 const downAfter = "500"
@@ -11,9 +14,15 @@ const downAfter = "500"
 func (s *Sentinel) Failover(tb testing.TB) *Server {
 	tb.Helper()
 	master, replica := s.Master(tb), s.Replica(tb)
+	port := strconv.Itoa(replica.Port())
 	await(tb, "a sentinel fails over", func() bool {
-		_, err := askNode(tb, s.watchers[0], "SENTINEL", "FAILOVER", MasterSet)
-		return err == nil // else it has not got over the last one yet
+		if viewOf(tb, s.watchers[0]).port == port {
+			return true
+		}
+		// It may not have got over the last time yet, or not have seen enough of a replica that
+		// has just started; then it gives up, and has to be asked again.
+		_, _ = askNode(tb, s.watchers[0], "SENTINEL", "FAILOVER", MasterSet)
+		return false
 	})
 	s.awaitMaster(tb, replica)
 	s.awaitReplica(tb, master)

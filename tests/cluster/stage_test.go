@@ -20,6 +20,7 @@ import (
 
 	"github.com/watermill-rueidis/redisstream"
 	"github.com/watermill-rueidis/redisstream/internal/redistest"
+	"github.com/watermill-rueidis/redisstream/internal/testlog"
 )
 
 const (
@@ -40,7 +41,7 @@ const (
 type stage struct {
 	cluster *redistest.Cluster
 	book    book
-	log     *log
+	log     *testlog.Log
 	closed  []func()
 
 	publishing sync.WaitGroup
@@ -60,14 +61,9 @@ func newStage(t *testing.T, ttl time.Duration, opts ...redistest.Option) *stage 
 	stages <- struct{}{}
 	t.Cleanup(func() { <-stages })
 	s := &stage{
-		cluster: redistest.StartCluster(t, 3, opts...), log: &log{start: time.Now()},
+		cluster: redistest.StartCluster(t, 3, opts...), log: testlog.New(t),
 		stop: make(chan struct{}), published: map[string]int{},
 	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			s.log.print(t)
-		}
-	})
 	for i := range members {
 		s.join(t, fmt.Sprint("member-", i), ttl)
 	}
@@ -82,7 +78,7 @@ func (s *stage) join(t *testing.T, name string, ttl time.Duration) {
 	t.Helper()
 	subscriber, err := redisstream.NewSubscriber(redisstream.SubscriberConfig{
 		Client: s.cluster.Client(t), ConsumerGroup: group, Consumer: name, Partitions: count, LeaseTTL: ttl, CloseTimeout: leaseTTL,
-	}, s.log.with(name))
+	}, s.log.Logger(name))
 	require.NoError(t, err)
 	out, err := subscriber.Subscribe(context.Background(), topic)
 	require.NoError(t, err)
@@ -125,7 +121,7 @@ func (s *stage) publish(t *testing.T) {
 	t.Helper()
 	publisher, err := redisstream.NewPublisher(redisstream.PublisherConfig{
 		Client: s.cluster.Client(t), Partitions: count, PartitionKey: redisstream.KeyFromMetadata("key"),
-	}, s.log.with("publisher"))
+	}, s.log.Logger("publisher"))
 	require.NoError(t, err)
 	t.Cleanup(s.finish)
 	for p := range partitions {
@@ -217,7 +213,7 @@ func (s *stage) try(publisher *redisstream.Publisher, batch message.Messages) me
 		return nil
 	}
 	s.failures.Add(1)
-	s.log.with("publisher").Error("Publish", err, nil)
+	s.log.Logger("publisher").Error("Publish", err, nil)
 	var failed *redisstream.PublishError
 	if !errors.As(err, &failed) {
 		return batch
@@ -321,10 +317,10 @@ func (s *stage) during(t *testing.T, name string, what func()) {
 	t.Helper()
 	s.awaitService(t)
 	begin := time.Now()
-	s.log.note("----- " + name)
+	s.log.Note("----- " + name)
 	what()
 	took := time.Since(begin)
-	s.log.note("----- done: " + name)
+	s.log.Note("----- done: " + name)
 	s.awaitService(t)
 	s.awaitShares(t)
 	var pauses [partitions]time.Duration
@@ -416,53 +412,4 @@ func eventually(t *testing.T, what string, f func() bool) {
 		case <-ticker.C:
 		}
 	}
-}
-
-// log keeps what all say, for a test that fails.
-type log struct {
-	start time.Time
-	mu    sync.Mutex // protects the following field
-	lines []string
-}
-
-func (l *log) note(line string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, fmt.Sprintf("%7.3f %s", time.Since(l.start).Seconds(), line))
-}
-
-func (l *log) print(t *testing.T) {
-	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	t.Log("\n" + strings.Join(l.lines, "\n"))
-}
-
-func (l *log) with(name string) watermill.LoggerAdapter { return logger{l, name, nil} }
-
-type logger struct {
-	log    *log
-	name   string
-	fields watermill.LogFields
-}
-
-func (l logger) write(msg string, err error, fields watermill.LogFields) {
-	if msg == "Acked" {
-		return // too often
-	}
-	all := l.fields.Add(fields)
-	for _, field := range []string{"topic", "consumer_group", "member", "partitions"} {
-		delete(all, field)
-	}
-	l.log.note(fmt.Sprint(l.name, ": ", msg, " ", all, " ", err))
-}
-
-func (l logger) Error(msg string, err error, fields watermill.LogFields) { l.write(msg, err, fields) }
-
-func (l logger) Info(msg string, fields watermill.LogFields) { l.write(msg, nil, fields) }
-
-func (l logger) Debug(msg string, fields watermill.LogFields) { l.write(msg, nil, fields) }
-func (logger) Trace(string, watermill.LogFields)              {}
-func (l logger) With(fields watermill.LogFields) watermill.LoggerAdapter {
-	return logger{l.log, l.name, l.fields.Add(fields)}
 }
