@@ -15,9 +15,6 @@ type appetite struct {
 	slack time.Duration // on top of the usual time
 }
 
-// isWhole reports whether replies have come in time for a while.
-func (a *appetite) isWhole() bool { return a.most == 0 }
-
 // bound is how many entries to ask for, with room for so many.
 func (a *appetite) bound(room int) int {
 	if a.most == 0 {

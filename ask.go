@@ -16,6 +16,10 @@ import (
 // longer is frozen or gone, and what waits for it had better look for another one.
 const silenceTime = 2 * time.Second
 
+// leastSilence is what is no hiccup. With a short MinIdle there is less time for an answer, but
+// reads are short then, too.
+const leastSilence = time.Second
+
 // isLate reports whether an error means that nothing came in time.
 func isLate(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
@@ -80,7 +84,7 @@ func (m *member) noteAnswer(sent time.Time, err error) {
 	if err == nil || xstream.Classify(err) == xstream.Transient {
 		m.health.note(sent, err)
 	}
-	if err != nil && isSilence(err) {
+	if err != nil && isSilence(err) && (!isLate(err) || time.Since(sent) >= leastSilence) {
 		wake(m.silence)
 	}
 }

@@ -302,7 +302,7 @@ func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 		},
 	}), topic)
 	heirs.work(out, "heir", lasting(0))
-	eventually(t, shortIdle+3*time.Second, func() bool { // sooner than a scan of everything gets there
+	eventually(t, shortIdle+5*time.Second, func() bool { // sooner than a scan of everything gets there
 		return heirs.distinct() == total-vetoed && pendingCount(t, shared, topic, "g") == vetoed
 	}, "those behind are taken over")
 	<-time.After(shortIdle) // more looks, and a scan of everything
@@ -314,7 +314,7 @@ func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 		require.Equal(t, int64(1), p.count)
 	}
 	lifted.Store(true)
-	eventually(t, 5*time.Second, func() bool { return heirs.distinct() == total }, "what is allowed at last is taken over")
+	eventually(t, 20*time.Second, func() bool { return heirs.distinct() == total }, "what is allowed at last is taken over")
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "all are acked")
 	heirs.requireOnce(t, 0, total)
 }

@@ -78,10 +78,13 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 		e := &entries[i]
 		e.Entry, e.id, e.size, e.deliveries = batch[i], batch[i].IDText(), batch[i].Size(), batch[i].Deliveries
 		e.admitted, e.confirmed, e.counted, e.cleared = now, a.sent, a.counted, a.cleared
+		e.KeepFingerprint()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.replace(batch)
+	for _, d := range l.replace(entries) {
+		d.ctx.end(ErrLeaseLost)
+	}
 	sorted := true
 	for i := range batch {
 		id := batch[i].ID

@@ -2,8 +2,6 @@ package redisstream
 
 import (
 	"slices"
-
-	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // How entries leave the ledger.
@@ -145,24 +143,30 @@ func (l *ledger) loseLocked(e *entry) *delivery {
 	return e.delivery
 }
 
-// replace drops what is held under the IDs of other entries. A master that takes over
-// without the last entries of the one before gives out their IDs anew; the old entries are
-// gone, and what is still done to them must not settle the new ones. The lock is held.
-func (l *ledger) replace(batch []xstream.Entry) {
+// replace drops what is held under the IDs of other entries, and returns what of it is with the
+// caller. A master that takes over without the last entries of the one before gives out their IDs
+// anew; the old entries are gone, and what is still done to them must not settle the new ones.
+// The lock is held.
+func (l *ledger) replace(batch []entry) (out []*delivery) {
 	for i := range batch {
-		if l.last.Less(batch[i].ID) {
-			return // nor is what comes behind it
+		e := &batch[i]
+		if l.last.Less(e.ID) {
+			break // and so is what comes behind it
 		}
-		held := l.held[batch[i].ID]
-		if held == nil || !held.IsOther(&batch[i]) {
+		for orphan := range l.orphans {
+			orphan.replaced = orphan.replaced || orphan.ID == e.ID && orphan.IsOther(&e.Entry)
+		}
+		held := l.held[e.ID]
+		if held == nil || !held.IsOther(&e.Entry) {
 			continue
 		}
 		if held.replaced = true; held.state == acked {
 			l.drop(held)
-		} else {
-			l.loseLocked(held)
+		} else if d := l.loseLocked(held); d != nil {
+			out = append(out, d)
 		}
 	}
+	return out
 }
 
 // loseAll is lose for everything, acked or not. It returns what is with the caller.

@@ -2,6 +2,7 @@ package redisstream
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 
@@ -53,13 +54,37 @@ func TestNamesakeOfWhatIsHeldIsHandedOut(t *testing.T) {
 		l := newLedger(2, newPace(maxPrefetch))
 		l.admit(old, read())
 		first := handOut(l)
+		d := &delivery{}
+		d.ctx.values = context.Background()
+		require.True(t, l.offer(first, d))
 		l.admit(old, read())
 		require.Nil(t, l.take(), "it is the same")
+		require.NoError(t, d.ctx.Err())
 		l.admit(other, read())
+		require.ErrorIs(t, context.Cause(&d.ctx), ErrLeaseLost)
 		second := handOut(l)
 		require.Equal(t, "new", value(second))
 		require.False(t, l.settle(first, acked), "its ack would be the other's")
 		require.True(t, l.settle(second, acked))
+	})
+	t.Run("expired", func(t *testing.T) {
+		t.Parallel()
+		old, other := slices.Clone(old), slices.Clone(other)
+		l := newLedger(2, newPace(maxPrefetch))
+		a := newAcker(l, func(context.Context, []string) (int64, error) {
+			return 0, errors.New("its ack would be the other's")
+		}, newLogger(nil))
+		l.admit(old, read())
+		first := handOut(l)
+		require.True(t, l.offer(first, &delivery{}))
+		require.NotNil(t, l.expire(first))
+		l.admit(other, read())
+		require.False(t, l.settle(first, acked))
+		require.True(t, l.isExpired(first))
+		a.add(first)
+		_, err := a.flush(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "new", value(handOut(l)))
 	})
 	t.Run("acked", func(t *testing.T) {
 		t.Parallel()

@@ -48,10 +48,12 @@ type reader struct {
 	block  time.Duration
 	// appetite is run's own, and that of the source in its calls.
 	appetite *appetite
+	switches bool // the client may go over to another server without a word
+	patient  bool // the last read had no answer in time; run's own
 }
 
 func newReader(s xstream.Stream, src source, l *ledger, a *appetite, log logger) *reader {
-	return &reader{blocking: blocking{stream: s, done: make(chan struct{})}, source: src, ledger: l, appetite: a, log: log, block: blockTime}
+	return &reader{blocking: blocking{stream: s, done: make(chan struct{})}, source: src, ledger: l, appetite: a, log: log, block: blockTime, switches: xstream.IsSwitched(s.Client)}
 }
 
 // run reads until ctx ends. A blocked read is not cancelled with ctx but ended
@@ -88,13 +90,16 @@ func (r *reader) step(ctx context.Context, room int) error {
 		return err
 	}
 	block := r.block
+	if r.switches {
+		block = min(block, followBlockTime)
+	}
 	if !conn.CanUnblock() {
 		block = min(block, shortBlockTime)
 	}
 	slack := block
 	block = max(untilTick(block), minBlockTime)
-	slack = max(slack-block, 0)         // a reply may take as long as ever
-	r.hasty.Store(r.appetite.isWhole()) // else the line may be slow, and a reply takes its time
+	slack = max(slack-block, 0) // a reply may take as long as ever
+	r.hasty.Store(!r.patient)   // else the line may be slow, and a reply takes its time
 	r.reading.Store(true)
 	defer r.reading.Store(false)
 	err = r.source.read(context.WithoutCancel(ctx), conn, room, block, slack)
@@ -105,14 +110,17 @@ func (r *reader) step(ctx context.Context, room int) error {
 
 // asked notes how a command for so many entries went.
 func (r *reader) asked(room int, err error) error {
-	switch gaveUp := r.gaveUp.Swap(false); {
+	gaveUp := r.gaveUp.Swap(false)
+	switch {
 	case err == nil:
+		r.patient = false
 		r.appetite.answered()
-	case gaveUp:
+	case gaveUp, isLate(err):
+		r.patient = true
 		r.appetite.unanswered(room)
+	}
+	if gaveUp && err != nil {
 		return errSilent
-	case isLate(err):
-		r.appetite.unanswered(room)
 	}
 	return err
 }

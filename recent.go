@@ -2,12 +2,8 @@ package redisstream
 
 import "github.com/watermill-rueidis/redisstream/internal/xstream"
 
-// recentMost is how many entries recent remembers, and recentCheck of how many a stream is
-// asked whether it still has them.
-const (
-	recentMost  = 512
-	recentCheck = 16
-)
+// recentMost is how many entries recent remembers.
+const recentMost = 512
 
 // recent remembers the last entries that were read from a stream, to find out what a stream
 // has that was not among them. A master that takes over without the last entries of the one

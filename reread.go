@@ -33,6 +33,10 @@ func (d *dispatcher) readAgain(handOut context.Context, e *entry) bool {
 			return false
 		}
 		t.over()
+		if ok && e.IsOther(&same) {
+			d.ledger.lose(e)
+			return false
+		}
 		if ok {
 			e.Refill(same)
 		} else {

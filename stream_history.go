@@ -8,6 +8,9 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
+// recentStep is how far apart the remembered entries are, at most, that a stream is asked for.
+const recentStep = 16
+
 // history is what a reader of a whole stream knows of it: how far it has come, and by what to
 // recognise the stream. A server that takes over may have lost the last entries, and may have
 // added others that come before the cursor, or even have the IDs of those that were lost.
@@ -62,57 +65,46 @@ func (h *history) review(ctx context.Context, last xstream.ID) error {
 	return nil
 }
 
-// differs reports whether the stream has, among the last entries that were read, others, or not
-// the first of them any more. It may have been deleted; to read once more does no harm then.
+// differs reports whether the stream has not got the last entry any more that was read. If it has,
+// it has all before it, too. It may have been deleted; to read once more does no harm then.
 func (h *history) differs(ctx context.Context) (bool, error) {
-	ours := h.recent.last(recentCheck)
+	ours := h.recent.last(1)
 	if len(ours) == 0 {
 		return false, nil
 	}
-	theirs, err := h.from(ctx, ours[0].id, len(ours))
-	if err != nil || len(theirs) == 0 {
-		return false, err
-	}
-	known, until := prints(ours), ours[len(ours)-1].id
-	for i := range theirs {
-		e := &theirs[i]
-		if until.Less(e.ID) {
-			return i == 0, nil
-		}
-		if sum, ok := known[e.ID]; !ok || sum != e.Fingerprint() || i == 0 && e.ID != ours[0].id {
-			return true, nil
-		}
-	}
-	return false, nil
+	found, err := h.has(ctx, ours[0])
+	return !found, err
 }
 
-// from reads some entries from an ID on; nothing without the right to it.
-func (h *history) from(ctx context.Context, id xstream.ID, n int) ([]xstream.Entry, error) {
-	entries, err := h.stream.Range(ctx, id, n)
+// has reports whether the stream has an entry that was read. Without the right to ask it is
+// taken for granted.
+func (h *history) has(ctx context.Context, s seen) (bool, error) {
+	e, found, err := h.stream.Find(ctx, s.id)
 	if err != nil && xstream.Classify(err) == xstream.Refused {
-		return nil, nil
+		return true, nil
 	}
-	return entries, err
+	return found && (s.print == 0 || s.print == e.Fingerprint()), err
 }
 
-// has reports whether the stream has an entry.
-func (h *history) has(ctx context.Context, id xstream.ID) (bool, error) {
-	entries, err := h.from(ctx, id, 1)
-	return len(entries) == 1 && entries[0].ID == id, err
-}
-
-// common is from where on to read once more a stream that differs.
+// common is from where on to read once more a stream that differs. If it has any of the entries
+// that are remembered, it has had all before that one.
 func (h *history) common(ctx context.Context) (xstream.ID, error) {
 	if !h.recent.isFull() {
 		return h.start, nil
 	}
-	oldest := h.recent.last(recentMost)[0].id
-	for _, id := range append([]xstream.ID{oldest}, h.trail.upTo(oldest)...) {
-		if found, err := h.has(ctx, id); found || err != nil {
+	ours := h.recent.last(recentMost)
+	oldest := ours[0].id
+	for back := 1; back <= len(ours); back += min(back, recentStep) {
+		if found, err := h.has(ctx, ours[len(ours)-back]); found || err != nil {
+			return oldest, err
+		}
+	}
+	for _, id := range h.trail.upTo(oldest) {
+		if found, err := h.has(ctx, seen{id: id}); found || err != nil {
 			return id, err
 		}
 	}
-	return oldest, nil // what is older was trimmed
+	return oldest, nil // what is older was trimmed, or deleted
 }
 
 // goBack reads once more from an ID on.
@@ -146,9 +138,7 @@ func (h *history) startOver(ctx context.Context, last xstream.ID) error {
 	fields := watermill.LogFields{"cursor": h.cursor.String(), "last_id": last.String()}
 	if !same {
 		h.log.Info("Another stream has taken the topic's name, reading it from its start", fields)
-		h.again, h.recent = nil, recent{}
-		h.cursor, h.start = xstream.ID{}, xstream.ID{}
-		h.trail.cut(xstream.ID{})
+		h.startAnew()
 		return nil
 	}
 	h.log.Info("The stream has lost its last entries, going on with the next one", fields)
@@ -163,10 +153,9 @@ func (h *history) startOver(ctx context.Context, last xstream.ID) error {
 	return nil
 }
 
-func prints(list []seen) map[xstream.ID]uint64 {
-	m := make(map[xstream.ID]uint64, len(list))
-	for _, s := range list {
-		m[s.id] = s.print
-	}
-	return m
+// startAnew forgets the stream, for another one, or one that is not there.
+func (h *history) startAnew() {
+	h.again, h.recent, h.until = nil, recent{}, xstream.ID{}
+	h.cursor, h.start = xstream.ID{}, xstream.ID{}
+	h.trail.cut(xstream.ID{})
 }

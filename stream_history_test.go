@@ -2,9 +2,11 @@ package redisstream_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/redis/rueidis"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watermill-rueidis/redisstream"
@@ -79,21 +81,51 @@ func TestFanOutFindsWhatATakeoverHasPutBetween(t *testing.T) {
 // Whoever deletes what is handled makes nothing come again.
 func TestFanOutRepeatsNothingThatIsLeft(t *testing.T) {
 	t.Parallel()
+	for _, n := range []int{40, 3000} {
+		t.Run(strconv.Itoa(n), func(t *testing.T) {
+			t.Parallel()
+			server, topic := redistest.Start(t), newTopic(t)
+			proxy := redistest.NewProxy(t, server.Addr())
+			addAs(t, server, topic, "1-0", "before")
+			s := newSubscriber(t, server, redisstream.SubscriberConfig{Client: server.Client(t, through(proxy)), MaxInFlight: 100})
+			out := subscribe(t, s, topic)
+			for i := 2; i < n; i++ {
+				addAs(t, server, topic, strconv.Itoa(i)+"-0", strconv.Itoa(i))
+			}
+			for range n - 2 {
+				receive(t, out, healTime).Ack()
+			}
+			for i := max(n-700, 2); i < n; i++ {
+				if i%7 > 0 {
+					server.Do(t, "XDEL", topic, strconv.Itoa(i)+"-0")
+				}
+			}
+			server.Do(t, "XDEL", topic, strconv.Itoa(n-1)+"-0")
+			proxy.Cut()
+			addAs(t, server, topic, "5000-0", "after")
+			require.Equal(t, "after", receive(t, out, healTime).UUID)
+		})
+	}
+}
+
+// To find out whether it is the same stream costs little, also where entries are large.
+func TestFanOutOfLargeEntriesGoesOnOverASlowLine(t *testing.T) {
+	t.Parallel()
 	server, topic := redistest.Start(t), newTopic(t)
 	proxy := redistest.NewProxy(t, server.Addr())
-	addAs(t, server, topic, "1-0", "before")
-	s := newSubscriber(t, server, redisstream.SubscriberConfig{Client: server.Client(t, through(proxy))})
-	out := subscribe(t, s, topic)
-	for i := 2; i < 40; i++ {
-		addAs(t, server, topic, strconv.Itoa(i)+"-0", strconv.Itoa(i))
-		msg := receive(t, out, healTime)
-		require.Equal(t, strconv.Itoa(i), msg.UUID)
+	client := server.Client(t, through(proxy), func(o *rueidis.ClientOption) { o.ConnWriteTimeout = redisstream.ClientOption().ConnWriteTimeout })
+	out := subscribe(t, newSubscriber(t, server, redisstream.SubscriberConfig{Client: client}), topic)
+	body := strings.Repeat("x", 500<<10)
+	add := func(uuid string) {
+		server.Do(t, "XADD", topic, "*", redisstream.UUIDField, uuid, "metadata", "\x80", "payload", body)
+		msg := receive(t, out, 4*healTime)
+		require.Equal(t, uuid, msg.UUID)
 		msg.Ack()
-		if i%3 > 0 {
-			server.Do(t, "XDEL", topic, strconv.Itoa(i)+"-0")
-		}
 	}
+	for i := range 20 {
+		add(strconv.Itoa(i))
+	}
+	proxy.Limit(1 << 20)
 	proxy.Cut()
-	addAs(t, server, topic, "50-0", "after")
-	require.Equal(t, "after", receive(t, out, healTime).UUID)
+	add("after")
 }

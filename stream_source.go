@@ -14,7 +14,8 @@ type streamSource struct {
 	history
 	// appetite is the reader's.
 	appetite *appetite
-	check    bool // the stream may have been replaced by another one
+	check    bool          // the stream may have been replaced by another one
+	conn     *xstream.Conn // of the last read
 }
 
 // claim implements source: without a group there is nothing to claim. It looks
@@ -23,11 +24,15 @@ func (s *streamSource) claim(ctx context.Context, _ int) (int, error) {
 	if !s.check {
 		return 0, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, blockTime)
+	ctx, cancel := context.WithTimeout(ctx, blockTime+s.appetite.slack)
 	defer cancel()
 	last, exists, err := s.stream.LastID(ctx)
-	if err == nil && exists {
+	switch {
+	case err != nil:
+	case exists:
 		err = s.review(ctx, last)
+	case s.trail.last != xstream.ID{}:
+		s.startAnew()
 	}
 	if err != nil {
 		return 0, err
@@ -38,6 +43,10 @@ func (s *streamSource) claim(ctx context.Context, _ int) (int, error) {
 
 // read implements source.
 func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
+	if conn != s.conn { // it may lead to another server than the last look
+		s.conn, s.check, s.broken = conn, true, true
+		return nil
+	}
 	sent := time.Now()
 	entries, err := conn.Read(ctx, s.cursor, room, block, slack+s.appetite.slack)
 	defer clear(entries)

@@ -145,6 +145,9 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 			return u.refused(ctx, c, err)
 		case !ok:
 			return !u.burier.stillOurs(ctx, c.entry) // it notes that the entry is gone
+		case c.entry.IsOther(&same):
+			u.ledger.lose(c.entry)
+			return true
 		}
 		c.entry.Refill(same)
 	}

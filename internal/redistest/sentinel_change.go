@@ -1,12 +1,15 @@
 package redistest
 
 import (
-	"strconv"
 	"testing"
+	"time"
 )
 
 // downAfter is for how long a master has to be silent, in ms, when it is meant to lose its place.
 const downAfter = "500"
+
+// patience is how long a sentinel may take to fail over, once it has said that it will.
+const patience = 5 * time.Second
 
 // Failover has master and replica change places, as an operator does it. The replica takes over
 // at once, and it takes a while until the old master is told: what it accepts until then is
@@ -14,14 +17,20 @@ const downAfter = "500"
 func (s *Sentinel) Failover(tb testing.TB) *Server {
 	tb.Helper()
 	master, replica := s.Master(tb), s.Replica(tb)
-	port := strconv.Itoa(replica.Port())
+	var asked time.Time
 	await(tb, "a sentinel fails over", func() bool {
-		if viewOf(tb, s.watchers[0]).port == port {
+		switch s.node(viewOf(tb, s.watchers[0]).port) {
+		case replica:
 			return true
+		case master:
+			// It may not have got over the last time yet, or not have seen enough of a replica that
+			// has just started; then it gives up, and has to be asked again.
+			if time.Since(asked) > patience {
+				if _, err := askNode(tb, s.watchers[0], "SENTINEL", "FAILOVER", MasterSet); err == nil {
+					asked = time.Now()
+				}
+			}
 		}
-		// It may not have got over the last time yet, or not have seen enough of a replica that
-		// has just started; then it gives up, and has to be asked again.
-		_, _ = askNode(tb, s.watchers[0], "SENTINEL", "FAILOVER", MasterSet)
 		return false
 	})
 	s.awaitMaster(tb, replica)

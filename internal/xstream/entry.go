@@ -13,7 +13,7 @@ type Entry struct {
 	ID     ID
 	text   string                 // the ID as the server wrote it
 	values []rueidis.RedisMessage // name, value, name, value…
-	print  uint64                 // of the fields that were let go of; 0 = none were
+	print  uint64                 // see KeepFingerprint; 0 = not known
 	// Deliveries is what the server counts when the entry was taken over; 1
 	// for an entry that was just read.
 	Deliveries int64
@@ -28,7 +28,7 @@ func (e *Entry) IDText() string {
 }
 
 // Drop lets go of the fields.
-func (e *Entry) Drop() { e.print, e.values = e.Fingerprint(), nil }
+func (e *Entry) Drop() { e.values = nil }
 
 // Refill takes over the fields of the same entry, read again.
 func (e *Entry) Refill(same Entry) { e.values = same.values }

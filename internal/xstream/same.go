@@ -29,8 +29,13 @@ func (e *Entry) Fingerprint() uint64 {
 	return max(h, 1)
 }
 
-// IsOther reports whether two entries with the same ID are known to be different ones.
+// KeepFingerprint has the entry remember its fingerprint when its fields are gone, or somebody
+// else's to change.
+func (e *Entry) KeepFingerprint() { e.print = e.Fingerprint() }
+
+// IsOther reports whether an entry that has kept its fingerprint and one with the same ID are
+// known to be different ones. It does not look at the fields of the first.
 func (e *Entry) IsOther(o *Entry) bool {
-	a, b := e.Fingerprint(), o.Fingerprint()
-	return a != 0 && b != 0 && a != b
+	other := o.Fingerprint()
+	return e.print != 0 && other != 0 && e.print != other
 }

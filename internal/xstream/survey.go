@@ -81,3 +81,9 @@ func survey(ctx context.Context, client rueidis.Client, cmds rueidis.Commands) [
 	}
 	return replies
 }
+
+// IsSwitched reports whether a client is told by sentinels which server is the master. It leaves
+// connections alone that are in use, so a read may block on the old one.
+func IsSwitched(client rueidis.Client) bool {
+	return client != nil && client.Mode() == rueidis.ClientModeSentinel
+}
