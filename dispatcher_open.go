@@ -28,7 +28,13 @@ func (d *dispatcher) open(e *entry) (*delivery, error) {
 	if err != nil {
 		return nil, err
 	}
-	sent := &delivery{msg: msg, ctx: messageContext{values: d.values, origin: origin{opener: d.opener, id: e.ID, key: key}}}
+	sent := &e.first
+	if e.opened {
+		sent = &delivery{}
+	}
+	e.opened, sent.msg, sent.ctx.values = true, msg, d.values
+	o := &sent.ctx.origin
+	o.opener, o.id, o.key = d.opener, e.ID, key
 	msg.SetContext(&sent.ctx)
 	return sent, nil
 }

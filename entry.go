@@ -32,6 +32,7 @@ type entry struct {
 	// that has not happened, as after a read, so that a release takes it back.
 	deliveries int64
 	counted    bool
+	place      int  // in the ledger's table
 	listed     bool // in the ledger's table; else dropped, lost, or held anew as another entry
 	state      state
 	settled    bool // the server has confirmed its ack, or its move to the dead letters
@@ -42,7 +43,9 @@ type entry struct {
 	expired    bool // taken away from a handler that had it for too long
 	cleared    bool // its last hand-out ended with a nack, so it does not kill who has it
 	delivery   *delivery
-	keyed      *keyed // where messages with a key in common are in order; nil = the key is not known
+	first      delivery // the memory of the first one, which is nearly always the only one
+	opened     bool     // that was used; the dispatcher's own
+	keyed      *keyed   // where messages with a key in common are in order; nil = the key is not known
 }
 
 // again notes that a held entry was handed to us once more. A claim, other than a

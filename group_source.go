@@ -154,9 +154,9 @@ func (s *groupSource) take(ctx context.Context, c xstream.Claim, counted func(xs
 func (s *groupSource) look() { s.unseen.Store(true) }
 
 // read implements source.
-func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
+func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) (int, error) {
 	if err := s.member.checkName(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	epoch := s.member.currentEpoch()
 	if s.yield && s.claimer.offering() { // it is only for what is there
@@ -169,12 +169,12 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 	defer clear(entries)
 	if err != nil {
 		if xstream.Classify(err) == xstream.NoGroup {
-			return s.member.restore(ctx, epoch)
+			return 0, s.member.restore(ctx, epoch)
 		}
-		return err
+		return 0, err
 	}
 	if s.member.name() != r.Consumer {
-		return nil // the name was lost meanwhile; who has it finds them
+		return 0, nil // the name was lost meanwhile; who has it finds them
 	}
 	if n := len(entries); n > 0 {
 		s.member.hasRead(r.Consumer, sent)
@@ -182,7 +182,7 @@ func (s *groupSource) read(ctx context.Context, conn *xstream.Conn, room int, bl
 		s.member.sawID(entries[n-1].ID)
 		s.ledger.admit(entries, admission{sent: sent, counted: true})
 	}
-	return nil
+	return len(entries), nil
 }
 
 // failed implements source.

@@ -112,9 +112,9 @@ func (h *heartbeat) show(ctx context.Context) error {
 func (h *heartbeat) expire(ctx context.Context) error {
 	deadline := time.Now().Add(-h.maxLease)
 	for _, e := range h.ledger.overdue(deadline) {
-		if d := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
+		if d, uuid := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
 			h.log.Error("A handler has had a message for too long; the message goes back to the group", nil, watermill.LogFields{
-				"entry_id": e.id, "message_uuid": d.msg.UUID, "max_lease": h.maxLease.String(),
+				"entry_id": e.id, "message_uuid": uuid, "max_lease": h.maxLease.String(),
 			})
 		}
 	}

@@ -165,9 +165,9 @@ func (h *holding) renew(ctx context.Context) error {
 func (h *holding) watch(ctx context.Context) {
 	for pause(ctx, min(h.maxLease/4, beatMost)) {
 		for _, e := range h.ledger.overdue(time.Now().Add(-h.maxLease)) {
-			if d := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
+			if d, uuid := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
 				h.log.Error("A handler has had a message for too long, and holds up its partition", nil, watermill.LogFields{
-					"entry_id": e.id, "message_uuid": d.msg.UUID, "max_lease": h.maxLease.String(),
+					"entry_id": e.id, "message_uuid": uuid, "max_lease": h.maxLease.String(),
 				})
 			}
 		}

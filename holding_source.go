@@ -128,12 +128,12 @@ func (s *holdingSource) recall(ctx context.Context, room int, recall func(contex
 }
 
 // read implements source.
-func (s *holdingSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
+func (s *holdingSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) (int, error) {
 	h := s.holding
 	left := h.tenure.left()
 	if left < minBlockTime { // whoever renews the lease is late, or it is lost
 		pause(ctx, left)
-		return nil
+		return 0, nil
 	}
 	r := xstream.GroupRead{Consumer: h.lease.Consumer, Count: room, Block: min(block, left), Slack: slack + s.appetite.slack}
 	sent := time.Now()
@@ -142,7 +142,7 @@ func (s *holdingSource) read(ctx context.Context, conn *xstream.Conn, room int, 
 	switch n := len(entries); {
 	case err != nil:
 		h.failed(ctx, err)
-		return err
+		return 0, err
 	case straggler != nil:
 		s.caughtUp = false // what we read is pending too, and comes behind it
 		s.log.Debug("Found a gap before what was read", nil)
@@ -152,7 +152,7 @@ func (s *holdingSource) read(ctx context.Context, conn *xstream.Conn, room int, 
 		s.advance(entries[n-1].ID)
 		s.ledger.admit(entries, admission{sent: sent, counted: true})
 	}
-	return nil
+	return len(entries), nil
 }
 
 // failed implements source.

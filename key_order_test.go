@@ -35,7 +35,7 @@ func requireOrdered(l *ledger, live map[*entry]bool) error {
 		}
 		for i, e := range queue {
 			switch {
-			case e.state != buffered || l.held[e.ID] != e || e.keyed.key != key:
+			case e.state != buffered || l.held.get(e.ID) != e || e.keyed.key != key:
 				return fmt.Errorf("%v waits for its key in state %d", e.ID, e.state)
 			case i > 0 && !queue[i-1].ID.Less(e.ID):
 				return fmt.Errorf("%v waits for its key behind %v", e.ID, queue[i-1].ID)

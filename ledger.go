@@ -31,7 +31,7 @@ type ledger struct {
 	fed     chan struct{} // wakes who looks after what is held, if nothing was
 
 	mu          sync.Mutex // protects the following fields
-	held        map[xstream.ID]*entry
+	held        table
 	buffer      []*entry        // not handed out, in the order of the stream
 	inFlight    int             // handed out, or on the way
 	unconfirmed int             // acked, and Redis has not confirmed it
@@ -51,7 +51,6 @@ func newLedger(maxInFlight int, p pace) *ledger {
 		filled:      make(chan struct{}, 1),
 		drained:     make(chan struct{}, 1),
 		fed:         make(chan struct{}, 1),
-		held:        map[xstream.ID]*entry{},
 		orphans:     map[*entry]bool{},
 		pace:        p,
 	}
@@ -67,18 +66,26 @@ type admission struct {
 	cleared bool
 }
 
+// entryBlock is how many entries share an allocation, and stay as long as one of them.
+const entryBlock = 16
+
 // admit takes over entries that are not held yet.
 func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	if len(batch) == 0 {
 		return
 	}
-	entries := make([]entry, len(batch)) // one allocation for all
+	entries := make([]*entry, len(batch))
+	var block []entry
 	now := time.Now()
 	for i := range batch {
-		e := &entries[i]
+		if len(block) == 0 {
+			block = make([]entry, min(len(batch)-i, entryBlock))
+		}
+		e := &block[0]
+		entries[i], block = e, block[1:]
+		batch[i].Seal()
 		e.Entry, e.id, e.size, e.deliveries = batch[i], batch[i].IDText(), batch[i].Size(), batch[i].Deliveries
 		e.admitted, e.confirmed, e.counted, e.cleared = now, a.sent, a.counted, a.cleared
-		e.KeepFingerprint()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,20 +95,21 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	sorted := true
 	for i := range batch {
 		id := batch[i].ID
-		e := &entries[i]
+		e := entries[i]
 		if !l.last.Less(id) { // else it never was here
-			held := l.held[id]
+			held := l.held.get(id)
 			if held != nil && held.state != returning { // else it is back again already
 				held.again(&batch[i], a)
 				continue
 			}
 			if held != nil {
-				held.listed = false
+				l.drop(held)
 				e.confirmed = time.Time{} // the way back may still be under way
 			}
 		}
 		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
-		l.held[id], e.listed = e, true
+		l.held.put(e)
+		e.listed = true
 		l.buffer = append(l.buffer, e)
 		if l.last.Less(id) {
 			l.last = id

@@ -18,7 +18,7 @@ func (l *ledger) settle(e *entry, s state) (held bool) {
 		l.endKey(e)
 	}
 	l.pace.consumed()
-	e.delivery = nil
+	e.delivery, e.first.msg = nil, nil // the entries beside it may stay for long
 	wake(l.filled)
 	l.offerRoom()
 	if e.state == lost {
@@ -63,7 +63,7 @@ func (l *ledger) leaving(e *entry) {
 // drop ends the holding of an entry, unless it is held anew. The lock is held.
 func (l *ledger) drop(e *entry) {
 	if e.listed {
-		delete(l.held, e.ID)
+		l.held.remove(e)
 		e.listed = false
 	}
 }
@@ -147,16 +147,15 @@ func (l *ledger) loseLocked(e *entry) *delivery {
 // caller. A master that takes over without the last entries of the one before gives out their IDs
 // anew; the old entries are gone, and what is still done to them must not settle the new ones.
 // The lock is held.
-func (l *ledger) replace(batch []entry) (out []*delivery) {
-	for i := range batch {
-		e := &batch[i]
+func (l *ledger) replace(batch []*entry) (out []*delivery) {
+	for _, e := range batch {
 		if l.last.Less(e.ID) {
 			break // and so is what comes behind it
 		}
 		for orphan := range l.orphans {
 			orphan.replaced = orphan.replaced || orphan.ID == e.ID && orphan.IsOther(&e.Entry)
 		}
-		held := l.held[e.ID]
+		held := l.held.get(e.ID)
 		if held == nil || !held.IsOther(&e.Entry) {
 			continue
 		}
@@ -174,7 +173,7 @@ func (l *ledger) loseAll() []*delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []*delivery
-	for _, e := range l.held {
+	for _, e := range slices.Collect(l.held.all()) {
 		l.drop(e)
 		l.confirmed(e.state)
 		l.unbar(e)

@@ -53,12 +53,12 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	unconfirmed, doomed, waiting, flying := 0, 0, 0, 0
-	for id, e := range l.held {
+	for e := range l.held.all() {
 		switch {
-		case id != e.ID || !e.listed:
-			return fmt.Errorf("%v is held as %v", e.ID, id)
+		case l.held.get(e.ID) != e || !e.listed:
+			return fmt.Errorf("%v is held as another entry", e.ID)
 		case e.state == lost || e.state == forgotten:
-			return fmt.Errorf("%v is held in state %d", id, e.state)
+			return fmt.Errorf("%v is held in state %d", e.ID, e.state)
 		}
 		switch e.state {
 		case acked:
@@ -74,7 +74,7 @@ func requireSound(l *ledger, live map[*entry]bool) error {
 	}
 	for i, e := range l.buffer {
 		switch {
-		case e.state != buffered || l.held[e.ID] != e || !e.listed:
+		case e.state != buffered || l.held.get(e.ID) != e || !e.listed:
 			return fmt.Errorf("%v waits in state %d", e.ID, e.state)
 		case i > 0 && !l.buffer[i-1].ID.Less(e.ID):
 			return fmt.Errorf("%v waits behind %v", e.ID, l.buffer[i-1].ID)

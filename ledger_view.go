@@ -32,9 +32,9 @@ func (l *ledger) lowest() xstream.ID {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lowest xstream.ID
-	for id := range l.held {
-		if lowest.IsZero() || id.Less(lowest) {
-			lowest = id
+	for e := range l.held.all() {
+		if lowest.IsZero() || e.ID.Less(lowest) {
+			lowest = e.ID
 		}
 	}
 	return lowest
@@ -115,7 +115,7 @@ func (l *ledger) toRenew(since time.Time) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []*entry
-	for _, e := range l.held {
+	for e := range l.held.all() {
 		renew := e.state == inFlight || e.state == acked || e.state == condemned || e.state == buffered && e.kept
 		if renew && e.confirmed.Before(since) {
 			out = append(out, e)
@@ -157,8 +157,8 @@ func (l *ledger) unsettled() []*entry { return l.list(func(e *entry) bool { retu
 func (l *ledger) list(keep func(*entry) bool) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	out := make([]*entry, 0, len(l.held))
-	for _, e := range l.held {
+	out := make([]*entry, 0, l.held.len())
+	for e := range l.held.all() {
 		if keep(e) {
 			out = append(out, e)
 		}
@@ -171,14 +171,14 @@ func (l *ledger) list(keep func(*entry) bool) []*entry {
 func (l *ledger) holds(id xstream.ID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.held[id] != nil
+	return l.held.get(id) != nil
 }
 
 // size is how many entries are held.
 func (l *ledger) size() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.held)
+	return l.held.len()
 }
 
 // neverHandedOut counts what the caller has not seen.
@@ -186,7 +186,7 @@ func (l *ledger) neverHandedOut() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
-	for _, e := range l.held {
+	for e := range l.held.all() {
 		if e.state == buffered || e.state == inFlight && e.delivery == nil {
 			n++
 		}
@@ -203,19 +203,36 @@ func (l *ledger) overdue(since time.Time) []*entry {
 	})
 }
 
-// deliveryOf is what the caller has of an entry, or nil.
-func (l *ledger) deliveryOf(e *entry) *delivery {
+// deliveryOf is what the caller has of an entry, or nil, and the UUID of its message.
+func (l *ledger) deliveryOf(e *entry) (d *delivery, uuid string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return e.delivery
+	if e.delivery == nil {
+		return nil, ""
+	}
+	return e.delivery, e.delivery.msg.UUID
+}
+
+// nackAll nacks what the caller has.
+func (l *ledger) nackAll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.deliveries() {
+		d.msg.Nack()
+	}
 }
 
 // deliveriesInFlight lists what the caller has, also of entries that are lost.
 func (l *ledger) deliveriesInFlight() []*delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.deliveries()
+}
+
+// deliveries is deliveriesInFlight with the lock held.
+func (l *ledger) deliveries() []*delivery {
 	var out []*delivery
-	for _, e := range l.held {
+	for e := range l.held.all() {
 		if e.delivery != nil {
 			out = append(out, e.delivery)
 		}
@@ -244,7 +261,7 @@ func (l *ledger) isCleared(e *entry) bool {
 func (l *ledger) heldAnew(e *entry) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	held := l.held[e.ID]
+	held := l.held.get(e.ID)
 	return held != nil && held != e
 }
 

@@ -9,6 +9,8 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/redis/rueidis"
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // UUIDField is the field of a stream entry that holds the message's UUID. As a
@@ -20,6 +22,9 @@ const (
 	metadataField = "metadata"
 	payloadField  = "payload"
 )
+
+// usualFields is how many fields the entries of DefaultMarshaler have.
+const usualFields = 3
 
 // Field is one field/value pair of a stream entry. Both parts are binary safe:
 // Redis stores bytes, and nobody checks that they are UTF-8.
@@ -75,14 +80,24 @@ type DefaultMarshaler struct{}
 // in the order of its keys, which makes equal messages equal entries. UUIDField
 // as a metadata key is refused.
 func (DefaultMarshaler) Marshal(_ string, msg *message.Message) ([]Field, error) {
+	fields, err := usualEntry(msg)
+	if err != nil {
+		return nil, err
+	}
+	return fields[:], nil
+}
+
+// usualEntry are the fields that DefaultMarshaler makes of a message. They are an array, so
+// that who only reads them allocates nothing.
+func usualEntry(msg *message.Message) (fields [usualFields]Field, err error) {
 	if msg.Metadata.Get(UUIDField) != "" {
-		return nil, fmt.Errorf("metadata key %q is reserved for the UUID of the message", UUIDField)
+		return fields, fmt.Errorf("metadata key %q is reserved for the UUID of the message", UUIDField)
 	}
 	metadata, err := encodeMetadata(msg.Metadata)
 	if err != nil {
-		return nil, fmt.Errorf("encode metadata: %w", err)
+		return fields, fmt.Errorf("encode metadata: %w", err)
 	}
-	return []Field{
+	return [usualFields]Field{
 		{UUIDField, msg.UUID},
 		{metadataField, metadata},
 		{payloadField, rueidis.BinaryString(msg.Payload)},
@@ -125,17 +140,34 @@ func unmarshal(entry *Entry) (*message.Message, error) {
 	if !found {
 		return nil, fmt.Errorf("field %q is missing, the entry has %s", UUIDField, describeNames(entry.Fields))
 	}
-	msg := message.NewMessage(uuid, entry.bytes(payload))
+	return newMessage(uuid, metadata, bytesOf(payload, entry.lent))
+}
+
+// isUsual reports whether an entry has the fields that DefaultMarshaler writes and no others, as
+// nearly all have.
+func isUsual(e *xstream.Entry) bool {
+	return e.Len() == usualFields && e.Name(0) == UUIDField && e.Name(1) == metadataField && e.Name(2) == payloadField
+}
+
+// unmarshalUsual is DefaultMarshaler's Unmarshal without a list of fields.
+func unmarshalUsual(e *xstream.Entry, lent bool) (*message.Message, error) {
+	return newMessage(e.Value(0), e.Value(1), bytesOf(e.Value(2), lent))
+}
+
+func newMessage(uuid, metadata string, payload []byte) (*message.Message, error) {
+	msg := message.NewMessage(uuid, payload)
 	if err := decodeMetadata(msg, metadata); err != nil {
 		return nil, fmt.Errorf("decode field %q: %w", metadataField, err)
 	}
 	return msg, nil
 }
 
-// bytes is a copy, unless nobody else needs the text any more: a handler may write to
+// bytesOf is a copy, unless nobody else needs the text any more: a handler may write to
 // its payload, and the next delivery is made from the same fields.
-func (e *Entry) bytes(text string) []byte {
-	if !e.lent || text == "" {
+//
+//nolint:revive // whose memory it is decides
+func bytesOf(text string, lent bool) []byte {
+	if !lent || text == "" {
 		return []byte(text)
 	}
 	return unsafe.Slice(unsafe.StringData(text), len(text)) //nolint:gosec // rueidis made the text of bytes that were allocated for it

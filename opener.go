@@ -39,11 +39,7 @@ func (o *opener) openKeyed(e *xstream.Entry, size int) (msg *message.Message, ke
 // open makes a message. It may take the fields of the entry with it: see lendFrom.
 func (o *opener) open(e *xstream.Entry, size int) (*message.Message, error) {
 	lent := o.lends && size >= lendFrom
-	fields, _ := fieldLists.Get().(*[]Field)
-	*fields = appendFields((*fields)[:0], e)
-	msg, err := o.unmarshaler.Unmarshal(Entry{Stream: o.stream, ID: e.IDText(), Fields: withoutAddress(*fields), lent: lent})
-	clear(*fields) // they hold the payload
-	fieldLists.Put(fields)
+	msg, err := o.unmarshal(e, lent)
 	if lent {
 		e.Drop()
 	}
@@ -57,6 +53,17 @@ func (o *opener) open(e *xstream.Entry, size int) (*message.Message, error) {
 		msg = msg.Copy()
 	}
 	return msg, nil
+}
+
+func (o *opener) unmarshal(e *xstream.Entry, lent bool) (*message.Message, error) {
+	if o.isQuick() && isUsual(e) {
+		return unmarshalUsual(e, lent)
+	}
+	fields, _ := fieldLists.Get().(*[]Field)
+	defer fieldLists.Put(fields)
+	*fields = appendFields((*fields)[:0], e)
+	defer clear(*fields) // they hold the payload
+	return o.unmarshaler.Unmarshal(Entry{Stream: o.stream, ID: e.IDText(), Fields: withoutAddress(*fields), lent: lent})
 }
 
 var errNoMessage = errors.New("unmarshaler returned no message")

@@ -7,8 +7,9 @@ const (
 	// longer hoards what other consumers could work on.
 	paceWindow = 100 * time.Millisecond
 
-	// maxPrefetch is two reads: one that is at hand while the other is under way.
-	maxPrefetch      = 2 * maxRead
+	// maxPrefetch is three reads: one that is worked on, one at hand for a caller who is faster
+	// for a moment, and one under way.
+	maxPrefetch      = 3 * maxRead
 	maxPrefetchBytes = 8 << 20
 	// maxRead entries keep the server busy for half a millisecond.
 	maxRead = 512

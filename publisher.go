@@ -13,9 +13,6 @@ import (
 	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
-// usualFields is how many fields the entries of DefaultMarshaler have.
-const usualFields = 3
-
 // Publisher publishes messages to Redis Streams. It is safe for concurrent use,
 // and calls of several goroutines share round trips.
 type Publisher struct {
@@ -97,7 +94,7 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 	}
 	// From here on nothing but an answer ends the call: rueidis may write a
 	// command late, and reads the payload then.
-	ctx := context.WithoutCancel(messages[0].Context())
+	ctx := withoutEnd(messages[0].Context())
 	if len(messages) == 1 {
 		e, err := p.entry(topic, messages[0], maxLen, make([]string, 0, 2*usualFields))
 		if err != nil {
@@ -110,6 +107,15 @@ func (p *Publisher) Publish(topic string, messages ...*message.Message) error {
 		return newPublishError(topic, messages, err)
 	}
 	return p.report(topic, messages, p.adder.Add(ctx, topic, entries)...)
+}
+
+// withoutEnd is a context that does not end, with the values of another one. Most messages have
+// none of their own.
+func withoutEnd(ctx context.Context) context.Context {
+	if ctx == context.Background() { //nolint:forbidigo // it is not used, but compared
+		return ctx
+	}
+	return context.WithoutCancel(ctx)
 }
 
 // Close waits for the calls of Publish in progress. Later ones return
@@ -148,19 +154,16 @@ func (p *Publisher) entries(topic string, messages []*message.Message, maxLen in
 
 // entry checks and marshals a message. Its fields are in room, if there is enough.
 func (p *Publisher) entry(topic string, msg *message.Message, maxLen int64, room []string) (xstream.Addition, error) {
-	e := xstream.Addition{MaxLen: maxLen, Fields: room}
+	e := xstream.Addition{MaxLen: maxLen}
 	if err := msg.Context().Err(); err != nil {
 		return e, fmt.Errorf("message %s: %w", msg.UUID, err)
 	}
-	fields, err := p.config.Marshaler.Marshal(topic, msg)
-	if err != nil {
+	var err error
+	if e.Fields, err = p.marshal(room, topic, msg); err != nil {
 		return e, fmt.Errorf("marshal message %s: %w", msg.UUID, err)
 	}
-	if len(fields) == 0 {
+	if len(e.Fields) == 0 {
 		return e, fmt.Errorf("marshal message %s: no fields, and an entry needs one", msg.UUID)
-	}
-	for _, f := range fields {
-		e.Fields = append(e.Fields, f.Name, f.Value)
 	}
 	if p.config.EntryID != nil {
 		e.ID = p.config.EntryID(topic, msg)
@@ -169,6 +172,24 @@ func (p *Publisher) entry(topic string, msg *message.Message, maxLen int64, room
 		}
 	}
 	return e, nil
+}
+
+// marshal appends the names and the values of a message's fields to room.
+func (p *Publisher) marshal(room []string, topic string, msg *message.Message) ([]string, error) {
+	if _, ok := p.config.Marshaler.(DefaultMarshaler); ok {
+		fields, err := usualEntry(msg)
+		return flatten(room, fields[:]), err
+	}
+	fields, err := p.config.Marshaler.Marshal(topic, msg)
+	return flatten(room, fields), err
+}
+
+// flatten appends the names and the values of fields.
+func flatten(room []string, fields []Field) []string {
+	for _, f := range fields {
+		room = append(room, f.Name, f.Value)
+	}
+	return room
 }
 
 func validEntryID(id string) bool {

@@ -114,7 +114,7 @@ func (p *Publisher) publishPartitioned(topic string, n int, messages []*message.
 	if err != nil {
 		return newPublishError(topic, messages, err)
 	}
-	ctx := context.WithoutCancel(messages[0].Context())
+	ctx := withoutEnd(messages[0].Context())
 	if len(messages) > 1 {
 		return p.publishApart(ctx, topic, t, messages, maxLen)
 	}

@@ -168,6 +168,28 @@ func TestMessageWithACancelledContextIsNotSent(t *testing.T) {
 	require.Zero(t, length(t, shared, topic))
 }
 
+func TestMessageThatCannotBeMarshaledIsNotSent(t *testing.T) {
+	t.Parallel()
+	for name, marshaler := range map[string]redisstream.Marshaler{
+		"default":            redisstream.DefaultMarshaler{},
+		"another type of it": &redisstream.DefaultMarshaler{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			topic := newTopic(t)
+			publisher := publisherWith(t, redisstream.PublisherConfig{Client: shared.Client(t), Marshaler: marshaler})
+			for _, n := range []int{1, 3} {
+				msgs := newMessages(n)
+				msgs[n/2].Metadata.Set(redisstream.UUIDField, "x")
+				err := publisher.Publish(topic, msgs...)
+				require.ErrorIs(t, err, redisstream.ErrNonePublished)
+				require.ErrorContains(t, err, "reserved for the UUID")
+			}
+			require.Zero(t, length(t, shared, topic))
+		})
+	}
+}
+
 func TestPublishingToAServerThatIsDownPublishesNothing(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)

@@ -31,9 +31,9 @@ type source interface {
 	// claim takes over up to room entries that come before new ones, and returns
 	// how many it took or may have taken. It admits them itself.
 	claim(ctx context.Context, room int) (int, error)
-	// read waits for up to room new entries and admits them. The reply may take slack
-	// longer than usual.
-	read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error
+	// read waits for up to room new entries, admits them, and returns how many came. The reply
+	// may take slack longer than usual.
+	read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) (int, error)
 	// failed is told of a failed read or claim, and may repair what is behind it.
 	failed(ctx context.Context, err error)
 }
@@ -102,9 +102,12 @@ func (r *reader) step(ctx context.Context, room int) error {
 	r.hasty.Store(!r.patient)   // else the line may be slow, and a reply takes its time
 	r.reading.Store(true)
 	defer r.reading.Store(false)
-	err = r.source.read(context.WithoutCancel(ctx), conn, room, block, slack)
-	// Who waits for what came goes first, because the next read begins with a system call.
-	runtime.Gosched()
+	n, err := r.source.read(context.WithoutCancel(ctx), conn, room, block, slack)
+	if n < room {
+		// Who waits for what came goes first, because the next read begins with a system call. In
+		// front of a backlog that would have to wait itself, for a whole turn of the others.
+		runtime.Gosched()
+	}
 	return r.asked(room, err)
 }
 

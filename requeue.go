@@ -36,7 +36,7 @@ func addressee(e *entry) (group string, ok bool) {
 	if n < 2 {
 		return "", false
 	}
-	if name, _ := e.Field(n - 1); name != requeuedFromField {
+	if e.Name(n-1) != requeuedFromField {
 		return "", false
 	}
 	name, group := e.Field(n - 2)

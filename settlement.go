@@ -12,22 +12,35 @@ import (
 
 // What becomes of an entry that was handed out, or is not to be.
 
-// attend waits until the caller has settled the message for good.
+// attend waits until the caller has settled the message for good. Who gives up waiting nacks
+// what is in flight: a third case here would cost each message as much as a goroutine switch.
 func (d *dispatcher) attend(handOut, work context.Context, e *entry, sent *delivery) {
-	for sent != nil {
+	for sent != nil && !d.hasGivenUp() {
 		select {
 		case <-sent.msg.Acked():
 			d.passOn(sent)
 			d.acked(e, sent)
 			return
 		case <-sent.msg.Nacked():
+			if d.hasGivenUp() {
+				break
+			}
 			d.passOn(sent)
 			sent = d.nacked(handOut, work, e, sent)
-		case <-d.giveUp:
-			d.passOn(sent)
-			d.abandon(e, sent)
-			return
 		}
+	}
+	if sent != nil {
+		d.passOn(sent)
+		d.abandon(e, sent)
+	}
+}
+
+func (d *dispatcher) hasGivenUp() bool {
+	select {
+	case <-d.giveUp:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -30,11 +30,13 @@ type history struct {
 func (h *history) advance(entries []xstream.Entry) []xstream.Entry {
 	h.cursor = entries[len(entries)-1].ID
 	fresh := entries[:0]
-	for _, e := range entries {
+	for i := range entries {
+		e := &entries[i]
+		e.Seal() // else several would look
 		h.trail.add(e.ID)
-		h.recent.add(&e)
+		h.recent.add(e)
 		if sum, known := h.again[e.ID]; !known || sum != e.Fingerprint() {
-			fresh = append(fresh, e)
+			fresh = append(fresh, *e)
 		}
 	}
 	if !h.cursor.Less(h.until) {

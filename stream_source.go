@@ -42,23 +42,23 @@ func (s *streamSource) claim(ctx context.Context, _ int) (int, error) {
 }
 
 // read implements source.
-func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) error {
+func (s *streamSource) read(ctx context.Context, conn *xstream.Conn, room int, block, slack time.Duration) (int, error) {
 	if conn != s.conn { // it may lead to another server than the last look
 		s.conn, s.check, s.broken = conn, true, true
-		return nil
+		return 0, nil
 	}
 	sent := time.Now()
 	entries, err := conn.Read(ctx, s.cursor, room, block, slack+s.appetite.slack)
 	defer clear(entries)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if len(entries) == 0 {
 		s.check = true
-		return nil
+		return 0, nil
 	}
 	s.ledger.admit(s.advance(entries), admission{sent: sent, counted: true})
-	return nil
+	return len(entries), nil
 }
 
 // failed implements source.

@@ -182,6 +182,7 @@ func (s *subscription) drain(handed <-chan struct{}, cause error) {
 	case <-timer.C:
 	}
 	close(s.giveUp)
+	s.ledger.nackAll() // wakes those who attend to it
 }
 
 // waitFor waits for a group of goroutines, and reports false if ctx ended first.

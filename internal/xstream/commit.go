@@ -39,20 +39,24 @@ type commit struct {
 type queue struct {
 	groups  int // on the way
 	sent    int // commands in them
-	waiting []*passenger
+	waiting int
+
+	first, last *passenger // of those who wait
 }
 
 // mayLeave reports whether those who wait, and some more, may be sent.
 func (q *queue) mayLeave(more int) bool {
-	return q.groups < 2 || 3*(len(q.waiting)+more) >= q.sent
+	return q.groups < 2 || 3*(q.waiting+more) >= q.sent
 }
 
 // passenger is a command that waits.
 type passenger struct {
 	cmd    rueidis.Completed
 	size   int
+	next   *passenger    // who came after it
 	woken  chan struct{} // one token
-	group  []*passenger  // those whom it has to send with itself; or
+	first  *passenger    // of the group that it has to send, as the last of it,
+	n      int           // and how many they are; or
 	answer Added         // what became of it
 }
 
@@ -70,7 +74,7 @@ func (c *commit) do(ctx context.Context, stream string, cmd rueidis.Completed, s
 		return added(c.client.Do(ctx, cmd))
 	}
 	<-p.woken
-	if p.group != nil {
+	if p.first != nil {
 		c.lead(ctx, stream, p)
 	}
 	answer := p.answer
@@ -90,32 +94,42 @@ func (c *commit) enter(stream string, cmd rueidis.Completed, size int) *passenge
 		}
 		c.queues[stream] = q
 	}
-	if len(q.waiting) == 0 && q.mayLeave(1) {
+	if q.waiting == 0 && q.mayLeave(1) {
 		q.groups++
 		q.sent++
 		return nil
 	}
 	p, _ := passengers.Get().(*passenger)
 	p.cmd, p.size = cmd, size
-	q.waiting = append(q.waiting, p)
+	q.push(p)
 	if q.mayLeave(0) {
 		q.leave()
 	}
 	return p
 }
 
-// leave has the first of those who wait send itself and others. There is one.
+func (q *queue) push(p *passenger) {
+	if q.waiting++; q.waiting == 1 {
+		q.first = p
+	} else {
+		q.last.next = p
+	}
+	q.last = p
+}
+
+// leave has one of those who wait send itself and those before it. There is one. It is
+// the last: when it has only just come, it runs already, and nobody has to be woken first.
 func (q *queue) leave() {
-	n, size := 0, 0
-	for n < min(len(q.waiting), maxGroup) && (n == 0 || size+q.waiting[n].size <= maxGroupBytes) {
-		size += q.waiting[n].size
+	leader := q.first
+	n, size := 1, leader.size
+	for n < min(q.waiting, maxGroup) && size+leader.next.size <= maxGroupBytes {
+		leader = leader.next
+		size += leader.size
 		n++
 	}
-	leader := q.waiting[0]
-	leader.group = q.waiting[:n:n]
-	if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
-		q.waiting = nil
-	}
+	leader.first, leader.n = q.first, n
+	q.first = leader.next
+	q.waiting -= n
 	q.groups++
 	q.sent += n
 	leader.woken <- struct{}{}
@@ -129,7 +143,7 @@ func (c *commit) landed(stream string, n int) {
 	q.groups--
 	q.sent -= n
 	switch {
-	case len(q.waiting) > 0 && q.mayLeave(0):
+	case q.waiting > 0 && q.mayLeave(0):
 		q.leave()
 	case q.groups == 0:
 		delete(c.queues, stream)
@@ -139,22 +153,25 @@ func (c *commit) landed(stream string, n int) {
 
 // lead sends the group of a passenger, and tells the others their answers.
 func (c *commit) lead(ctx context.Context, stream string, leader *passenger) {
-	group := leader.group
-	defer c.landed(stream, len(group))
-	for _, p := range group {
+	first, n := leader.first, leader.n
+	defer c.landed(stream, n)
+	cmds := make(rueidis.Commands, 0, n)
+	for p := first; len(cmds) < n; p = p.next {
 		p.answer.Err = errAbandoned
+		cmds = append(cmds, p.cmd)
 	}
 	defer func() {
-		for _, p := range group[1:] {
+		for p := first; p != leader; {
+			next := p.next // p belongs to its sender again when he is awake
 			p.woken <- struct{}{}
+			p = next
 		}
 	}()
-	cmds := make(rueidis.Commands, len(group))
-	for i, p := range group {
-		cmds[i] = p.cmd
-	}
-	for i, reply := range c.client.DoMulti(ctx, cmds...) {
-		group[i].answer = added(reply)
+	replies := c.client.DoMulti(ctx, cmds...)
+	p := first
+	for _, reply := range replies[:min(len(replies), n)] {
+		p.answer = added(reply)
+		p = p.next
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *crowd) inside() int {
 	if q == nil {
 		return 0
 	}
-	return q.sent + len(q.waiting)
+	return q.sent + q.waiting
 }
 
 func (c *crowd) addMany(n int) {
@@ -147,17 +147,21 @@ func TestSingleEntriesAreTakenInPortions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var q queue
-			for range c.waiting {
-				q.waiting = append(q.waiting, &passenger{size: c.size, woken: make(chan struct{}, 1)})
+			waiting := make([]*passenger, c.waiting)
+			for i := range waiting {
+				waiting[i] = &passenger{size: c.size, woken: make(chan struct{}, 1)}
+				q.push(waiting[i])
 			}
 			for _, want := range c.groups {
-				leader := q.waiting[0]
 				q.leave()
-				require.Len(t, leader.group, want)
-				require.Same(t, leader, leader.group[0])
+				leader := waiting[want-1] // who has come last need not be woken
+				require.Same(t, waiting[0], leader.first)
+				require.Equal(t, want, leader.n)
 				require.Len(t, leader.woken, 1)
+				waiting = waiting[want:]
 			}
-			require.Empty(t, q.waiting)
+			require.Zero(t, q.waiting)
+			require.Nil(t, q.first)
 			require.Equal(t, c.waiting, q.sent)
 		})
 	}

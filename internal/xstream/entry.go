@@ -13,7 +13,8 @@ type Entry struct {
 	ID     ID
 	text   string                 // the ID as the server wrote it
 	values []rueidis.RedisMessage // name, value, name, value…
-	print  uint64                 // see KeepFingerprint; 0 = not known
+	print  uint64                 // see Seal; 0 = not known
+	size   int                    // the same
 	// Deliveries is what the server counts when the entry was taken over; 1
 	// for an entry that was just read.
 	Deliveries int64
@@ -37,19 +38,26 @@ func (e *Entry) Refill(same Entry) { e.values = same.values }
 func (e *Entry) Len() int { return len(e.values) / 2 }
 
 // Field is the name and the value of field i.
-func (e *Entry) Field(i int) (name, value string) {
-	name, _ = e.values[2*i].ToString()
-	value, _ = e.values[2*i+1].ToString()
-	return name, value
+func (e *Entry) Field(i int) (name, value string) { return e.Name(i), e.Value(i) }
+
+// Name is the name of field i.
+func (e *Entry) Name(i int) string {
+	name, _ := e.values[2*i].ToString()
+	return name
 }
 
-// Size is the number of bytes in names and values.
+// Value is the value of field i.
+func (e *Entry) Value(i int) string {
+	value, _ := e.values[2*i+1].ToString()
+	return value
+}
+
+// Size is the number of bytes in names and values. One that is sealed had them.
 func (e *Entry) Size() int {
-	size := 0
-	for i := range e.values {
-		s, _ := e.values[i].ToString()
-		size += len(s)
+	if e.print != 0 {
+		return e.size
 	}
+	size, _ := e.examine()
 	return size
 }
 

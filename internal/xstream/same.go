@@ -14,24 +14,35 @@ func (e *Entry) Fingerprint() uint64 {
 	if e.print != 0 || len(e.values) == 0 {
 		return e.print
 	}
-	h := uint64(len(e.values))
+	_, sum := e.examine()
+	return sum
+}
+
+// Seal has the entry remember its fingerprint and its size when its fields are gone, or somebody
+// else's to change.
+func (e *Entry) Seal() {
+	if e.print == 0 && len(e.values) > 0 {
+		e.size, e.print = e.examine()
+	}
+}
+
+// examine looks at the names and values once: nearly all of that is done for each entry.
+func (e *Entry) examine() (size int, sum uint64) {
+	sum = uint64(len(e.values))
 	for i := range e.values {
 		s, _ := e.values[i].ToString()
-		h = h*31 + uint64(len(s))
+		size += len(s)
+		sum = sum*31 + uint64(len(s))
 		switch {
 		case s == "":
 		case i%2 == 0: // names are mostly the same
-			h += uint64(s[0])
+			sum += uint64(s[0])
 		default:
-			h += maphash.String(seed, s[:min(len(s), printed)])
+			sum += maphash.String(seed, s[:min(len(s), printed)])
 		}
 	}
-	return max(h, 1)
+	return size, max(sum, 1)
 }
-
-// KeepFingerprint has the entry remember its fingerprint when its fields are gone, or somebody
-// else's to change.
-func (e *Entry) KeepFingerprint() { e.print = e.Fingerprint() }
 
 // IsOther reports whether an entry that has kept its fingerprint and one with the same ID are
 // known to be different ones. It does not look at the fields of the first.

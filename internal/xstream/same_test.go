@@ -17,7 +17,7 @@ func TestIsOther(t *testing.T) {
 	entries, err := s.Range(t.Context(), ID{}, 10)
 	require.NoError(t, err)
 	for i := range entries {
-		entries[i].KeepFingerprint()
+		entries[i].Seal()
 	}
 	require.False(t, entries[0].IsOther(&entries[1]))
 	for i := range entries[1:] {
