@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,8 +31,7 @@ func TestEveryContestantWorks(t *testing.T) {
 	require.NotContains(t, string(text), "old")
 	rows := costs(t, string(text))
 	for _, c := range cases.All() {
-		if strings.Contains(out.String(), c.Name+" is left out: the server refuses CLAIM") {
-			require.Contains(t, c.Name, "claim-")
+		if c.Aside {
 			continue
 		}
 		for range c.Metrics {
@@ -44,6 +44,26 @@ func TestEveryContestantWorks(t *testing.T) {
 		}
 	}
 	require.Empty(t, rows)
+}
+
+// TestEveryCaseAsideWorks does the same for what is not in the table.
+func TestEveryCaseAsideWorks(t *testing.T) {
+	t.Parallel()
+	options, err := parse([]string{"-rounds", "1", "-scale", "0.002", "-run", "^(cluster|claim)-"})
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), options, &out), "%s", &out)
+	for _, c := range cases.All() {
+		if strings.Contains(out.String(), c.Name+" is left out: the server refuses CLAIM") {
+			require.Contains(t, c.Name, "claim-")
+			continue
+		}
+		for _, contestant := range c.Contestants {
+			if c.Aside {
+				require.Regexp(t, `(?s)`+regexp.QuoteMeta(c.Name)+`.*\n  `+regexp.QuoteMeta(contestant.Name)+` +\d`, out.String())
+			}
+		}
+	}
 }
 
 func TestRunWithoutMarkersFailsBeforeItStarts(t *testing.T) {
@@ -68,7 +88,7 @@ func TestRunWithoutCasesFails(t *testing.T) {
 
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
-	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"-run", "("}, {"argument"}, {"-write", "README.md", "-run", "x"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"-run", "("}, {"argument"}, {"-write", "README.md", "-run", "x"}, {"-write", "README.md", "-alone"}} {
 		_, err := parse(args)
 		require.Error(t, err, "%q", args)
 	}

@@ -90,6 +90,12 @@ func refusal(ctx context.Context, s *servers.Servers, c bench.Case) (string, err
 func choose(o options) []bench.Case {
 	var chosen []bench.Case
 	for _, c := range cases.All() {
+		if o.write != "" && c.Aside {
+			continue
+		}
+		if o.alone {
+			c = c.Alone()
+		}
 		if o.run.MatchString(c.Name) {
 			chosen = append(chosen, c)
 		}

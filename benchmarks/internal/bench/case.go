@@ -5,6 +5,7 @@ package bench
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/benchmarks/internal/servers"
@@ -21,6 +22,7 @@ type Case struct {
 	Timeout     time.Duration // of each contestant in each round; 0 is a minute
 	Metrics     []Metric
 	Contestants []Contestant
+	Aside       bool // not part of the table of all cases, which is about other libraries
 	// Refused says why the servers are not fit for the case, or "". nil is fit. What is left out is
 	// said.
 	Refused func(ctx context.Context, s *servers.Servers) (string, error)
@@ -52,6 +54,16 @@ type Metric struct {
 type Target struct {
 	Others []string
 	Value  float64
+}
+
+// Alone is the case without the others, and without what is asked in relation to them.
+func (c Case) Alone() Case {
+	c.Contestants = slices.DeleteFunc(slices.Clone(c.Contestants), func(other Contestant) bool { return other.Name != Ours })
+	c.Metrics = slices.Clone(c.Metrics)
+	for i := range c.Metrics {
+		c.Metrics[i].Targets = nil
+	}
+	return c
 }
 
 // messages is how many a contestant gets.

@@ -120,6 +120,6 @@ func young(ctx context.Context, f *bench.Fixture, ids []string, minIdle time.Dur
 
 // claimCase has what all of these cases have in common.
 func claimCase(c bench.Case) bench.Case {
-	c.Refused = servers.RefusesClaim
+	c.Refused, c.Aside = servers.RefusesClaim, true
 	return c
 }

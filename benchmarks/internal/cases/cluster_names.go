@@ -29,7 +29,7 @@ func clusterNames() bench.Case {
 		contestants = append(contestants, bench.Contestant{Name: name, Run: namesOf(n)})
 	}
 	return bench.Case{
-		Name: "cluster-names", Rounds: 1,
+		Name: "cluster-names", Rounds: 1, Aside: true,
 		Metrics: []bench.Metric{
 			{Name: "within 20 % of even", Unit: "% of names"},
 			{Name: "median of the fullest master", Unit: "times the mean"},

@@ -19,7 +19,7 @@ const scalingTopics = 12
 // own, each has as much of that.
 func clusterScaling() bench.Case {
 	c := bench.Case{
-		Name: "cluster-scaling", Messages: 240_000,
+		Name: "cluster-scaling", Messages: 240_000, Aside: true,
 		Metrics: []bench.Metric{
 			{Name: "time", Unit: "µs/message", Rate: true},
 			{Name: "time of the masters", Unit: "µs of Redis/message"},

@@ -21,7 +21,7 @@ func clusterSpread() bench.Case {
 		)
 	}
 	return bench.Case{
-		Name: "cluster-spread", Messages: 128_000, Metrics: metrics,
+		Name: "cluster-spread", Messages: 128_000, Aside: true, Metrics: metrics,
 		Contestants: []bench.Contestant{
 			{Name: bench.Ours, Run: spreadOver([]string{"orders"}, clusterParts)},
 			{Name: "ours, 64 topics", Run: spreadOver(numbered("orders", clusterParts), 0)},

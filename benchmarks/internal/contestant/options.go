@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/watermill-rueidis/redisstream"
 )
 
 // Options are the options of a rueidis client of a server.
@@ -14,10 +16,8 @@ func Default(addr string) rueidis.ClientOption {
 	return rueidis.ClientOption{InitAddress: []string{addr}}
 }
 
-// Recommended is what the library recommends: nothing is cached on the client's side.
-func Recommended(addr string) rueidis.ClientOption {
-	return rueidis.ClientOption{InitAddress: []string{addr}, DisableCache: true}
-}
+// Recommended is what the library recommends.
+func Recommended(addr string) rueidis.ClientOption { return redisstream.ClientOption(addr) }
 
 // Single has all commands share one connection.
 func Single(addr string) rueidis.ClientOption {
