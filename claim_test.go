@@ -212,7 +212,7 @@ func TestKilledConsumerHandsItsWorkOver(t *testing.T) {
 	eventually(t, 10*time.Second, func() bool {
 		return heirs.distinct() >= total-acked && pendingCount(t, shared, topic, "g") == 0
 	}, "everything is handed over")
-	require.Less(t, time.Since(killed), shortIdle+2*time.Second)
+	require.Less(t, time.Since(killed), 4*shortIdle) // a machine that stalls looks like an outage, and then it takes once more as long
 	for _, payload := range payloads(acked, total) {
 		require.Equal(t, 1, heirs.handOuts[payload], "hand-outs of %s", payload)
 		require.LessOrEqual(t, heirs.first[payload], int64(2), "delivery count of %s", payload)
@@ -254,7 +254,7 @@ func TestReleasedEntriesAreTakenAtOnceByALiveConsumer(t *testing.T) {
 	require.NoError(t, first.Close())
 	closed := time.Now()
 	eventually(t, 10*time.Second, func() bool { return heirs.distinct() == total-acked-1 }, "the rest is handed out")
-	require.Less(t, time.Since(closed), 3*time.Second)
+	require.Less(t, time.Since(closed), 5*time.Second)
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 0 }, "all are acked")
 	heirs.requireOnce(t, acked+1, total)
 	for payload, count := range heirs.first {
@@ -281,7 +281,7 @@ func TestReleasedEntriesComeBeforeNewOnesAndInOrder(t *testing.T) {
 
 func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 	t.Parallel()
-	const vetoed, total = 2000, 2400
+	const vetoed, total = 6000, 6400
 	topic := newTopic(t)
 	publish(t, newPublisher(t, shared.Client(t)), topic, total)
 	die(t, shared, topic, "g", "dead", total)
@@ -302,7 +302,7 @@ func TestVetoedEntriesStayAndHoldUpNobody(t *testing.T) {
 		},
 	}), topic)
 	heirs.work(out, "heir", lasting(0))
-	eventually(t, shortIdle+5*time.Second, func() bool { // sooner than a scan of everything gets there
+	eventually(t, shortIdle+12*time.Second, func() bool { // sooner than a scan of everything gets there
 		return heirs.distinct() == total-vetoed && pendingCount(t, shared, topic, "g") == vetoed
 	}, "those behind are taken over")
 	<-time.After(shortIdle) // more looks, and a scan of everything

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/require"
+
+	"github.com/watermill-rueidis/redisstream/internal/xstream"
 )
 
 // Entries share blocks of memory. A message that a handler keeps must not keep those that came with it.
@@ -19,16 +21,7 @@ func TestMessageInHandDoesNotKeepOthers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			config := SubscriberConfig{MaxInFlight: entryBlock, Unmarshaler: bare{}, AtMostOnce: true} // a nack drops the message
-			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-			out := make(chan *message.Message)
-			sub := s.newSubscription(t.Context(), "topic", place{stream: "topic"}, out)
-			sub.dispatcher.log = sub.log
-			ctx, cancel := context.WithCancel(t.Context())
-			var handing sync.WaitGroup
-			handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
-			defer handing.Wait()
-			defer cancel()
-			sub.ledger.admit(readOf(entryBlock, 0), read())
+			out := handOutOf(t, config, readOf(entryBlock, 0))
 			held := <-out
 			defer held.Ack()
 			var others []weak.Pointer[message.Message]
@@ -38,12 +31,50 @@ func TestMessageInHandDoesNotKeepOthers(t *testing.T) {
 				require.True(t, settle(msg))
 			}
 			for _, other := range others {
-				require.Eventually(t, func() bool {
-					runtime.GC()
-					return other.Value() == nil
-				}, 10*time.Second, time.Millisecond)
+				requireForgotten(t, other)
 			}
 			runtime.KeepAlive(held)
 		})
 	}
+}
+
+// Nor must one that waits to come again keep the message that its handler had.
+func TestNackedMessageIsNotKeptUntilItComesAgain(t *testing.T) {
+	t.Parallel()
+	for name, maxInFlight := range map[string]int{"one in flight": 1, "several": 3} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			config := SubscriberConfig{MaxInFlight: maxInFlight, Unmarshaler: bare{}, NackBackoff: func(int) time.Duration { return time.Hour }}
+			msg := <-handOutOf(t, config, readOf(1, 0))
+			nacked := weak.Make(msg)
+			require.True(t, msg.Nack())
+			requireForgotten(t, nacked)
+		})
+	}
+}
+
+// handOutOf is the channel of a subscription that holds a batch and reads no more. It ends with the test.
+func handOutOf(t *testing.T, config SubscriberConfig, batch []xstream.Entry) <-chan *message.Message {
+	t.Helper()
+	s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
+	out := make(chan *message.Message)
+	sub := s.newSubscription(t.Context(), "topic", place{stream: "topic"}, out)
+	sub.dispatcher.log = sub.log
+	ctx, cancel := context.WithCancel(context.Background())
+	var handing sync.WaitGroup
+	handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+	t.Cleanup(func() {
+		cancel()
+		handing.Wait()
+	})
+	sub.ledger.admit(batch, read())
+	return out
+}
+
+func requireForgotten(t *testing.T, msg weak.Pointer[message.Message]) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return msg.Value() == nil
+	}, 10*time.Second, time.Millisecond)
 }

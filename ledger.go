@@ -100,6 +100,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 			held := l.held.get(id)
 			if held != nil && held.state != returning { // else it is back again already
 				held.again(&batch[i], a)
+				e.Drop()
 				continue
 			}
 			if held != nil {

@@ -101,6 +101,7 @@ func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *deliv
 	case d.ledger.isLost(e):
 		d.giveBack(work, e)
 	default:
+		sent.msg = nil // it may be large, and the wait long
 		return d.retry(handOut, work, e, v, handOuts)
 	}
 	return nil
