@@ -19,8 +19,10 @@ import (
 
 const (
 	leaseTTL = 2 * time.Second
-	// resumeTime is how long everything may take to go on after the servers do.
-	resumeTime = 3 * time.Second
+	// resumeTime is how long everything may take to go on after the servers do. They need two
+	// seconds at least, and a reader without a group four to notice that its server is silent; then it
+	// may connect to it once more, which takes another one.
+	resumeTime = 4 * time.Second
 	// hangTime is for how long a node is frozen or cut off.
 	hangTime = 10 * time.Second
 	// settleTime is how long it may take until all is as it should be.
