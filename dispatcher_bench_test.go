@@ -19,13 +19,7 @@ func BenchmarkDispatch(b *testing.B) {
 	for _, inFlight := range []int{1, 64} {
 		b.Run(fmt.Sprintf("inflight=%d", inFlight), func(b *testing.B) {
 			config := SubscriberConfig{MaxInFlight: inFlight, Unmarshaler: bare{}}
-			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-			out := make(chan *message.Message)
-			sub := s.newSubscription(b.Context(), "topic", place{stream: "topic"}, out)
-			sub.dispatcher.log = sub.log
-			ctx, cancel := context.WithCancel(b.Context())
-			var handing sync.WaitGroup
-			handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+			sub, out, end := handingOut(config)
 			b.ReportAllocs()
 			for taken := uint64(0); b.Loop(); taken++ {
 				if taken%maxPrefetch == 0 {
@@ -35,8 +29,7 @@ func BenchmarkDispatch(b *testing.B) {
 					b.Fatal("not acked")
 				}
 			}
-			cancel()
-			handing.Wait()
+			end()
 			require.Less(b, sub.ledger.size(), maxPrefetch, "what was acked is gone")
 		})
 	}
@@ -50,13 +43,7 @@ func BenchmarkDispatchInOrder(b *testing.B) {
 			config := SubscriberConfig{MaxInFlight: 64, Unmarshaler: bare{}, PartitionKey: func(_ string, msg *message.Message) (string, error) {
 				return msg.UUID[len(msg.UUID)-3:], nil // such as "7-1"; what comes before has "0-2"
 			}}
-			s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-			out := make(chan *message.Message)
-			sub := s.newSubscription(b.Context(), "topic", place{stream: "topic"}, out)
-			sub.dispatcher.log = sub.log
-			ctx, cancel := context.WithCancel(b.Context())
-			var handing sync.WaitGroup
-			handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+			sub, out, end := handingOut(config)
 			slow := make([]xstream.Entry, before)
 			for i := range slow {
 				slow[i] = xstream.Entry{ID: xstream.ID{Ms: uint64(i+1) * 10, Seq: 2}, Deliveries: 1}
@@ -75,10 +62,24 @@ func BenchmarkDispatchInOrder(b *testing.B) {
 					b.Fatal("not acked")
 				}
 			}
-			close(sub.giveUp)
-			cancel()
-			handing.Wait()
+			sub.abandon()
+			end()
 		})
+	}
+}
+
+// handingOut is a subscription that only hands out, and its channel. end waits until all is settled.
+func handingOut(config SubscriberConfig) (sub *subscription, out <-chan *message.Message, end func()) {
+	s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
+	messages := make(chan *message.Message)
+	sub = s.newSubscription(context.Background(), "topic", place{stream: "topic"}, messages)
+	sub.dispatcher.log = sub.log
+	ctx, cancel := context.WithCancel(context.Background())
+	var handing sync.WaitGroup
+	handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
+	return sub, messages, func() {
+		cancel()
+		handing.Wait()
 	}
 }
 

@@ -1,9 +1,7 @@
 package redisstream
 
 import (
-	"context"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
 	"weak"
@@ -56,17 +54,8 @@ func TestNackedMessageIsNotKeptUntilItComesAgain(t *testing.T) {
 // handOutOf is the channel of a subscription that holds a batch and reads no more. It ends with the test.
 func handOutOf(t *testing.T, config SubscriberConfig, batch []xstream.Entry) <-chan *message.Message {
 	t.Helper()
-	s := &Subscriber{config: config.withDefaults(), log: newLogger(nil)}
-	out := make(chan *message.Message)
-	sub := s.newSubscription(t.Context(), "topic", place{stream: "topic"}, out)
-	sub.dispatcher.log = sub.log
-	ctx, cancel := context.WithCancel(context.Background())
-	var handing sync.WaitGroup
-	handing.Go(func() { sub.dispatcher.run(ctx, ctx) })
-	t.Cleanup(func() {
-		cancel()
-		handing.Wait()
-	})
+	sub, out, end := handingOut(config)
+	t.Cleanup(end)
 	sub.ledger.admit(batch, read())
 	return out
 }

@@ -181,6 +181,11 @@ func (s *subscription) drain(handed <-chan struct{}, cause error) {
 		return
 	case <-timer.C:
 	}
+	s.abandon()
+}
+
+// abandon ends the wait for handlers.
+func (s *subscription) abandon() {
 	close(s.giveUp)
 	s.ledger.nackAll() // wakes those who attend to it
 }
