@@ -82,7 +82,7 @@ func (a *acker) flush(ctx context.Context) (int, error) {
 	}
 	ids := make([]string, len(batch))
 	for i, e := range batch {
-		ids[i] = e.id
+		ids[i] = e.IDText()
 	}
 	settled, err := a.send(ctx, ids)
 	if err != nil {
@@ -104,7 +104,7 @@ func (a *acker) unconfirmed() []string {
 	defer a.mu.Unlock()
 	ids := make([]string, len(a.queue))
 	for i, e := range a.queue {
-		ids[i] = e.id
+		ids[i] = e.IDText()
 	}
 	return ids
 }

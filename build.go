@@ -103,9 +103,8 @@ func (s *Subscriber) newSubscription(values context.Context, topic string, where
 	}
 	sub.dispatcher = &dispatcher{
 		ledger:     sub.ledger,
-		opener:     s.opener(topic, where),
+		opener:     s.opener(values, topic, where),
 		out:        out,
-		values:     values,
 		retries:    s.config.retries(),
 		redelivers: !s.config.AtMostOnce,
 		recall:     make(chan struct{}, 1),
@@ -119,8 +118,8 @@ func (s *Subscriber) newSubscription(values context.Context, topic string, where
 
 // opener makes the messages of a topic. What is in no pending list may be trimmed, and
 // could not be read again, so nothing of it is lent.
-func (s *Subscriber) opener(topic string, where place) *opener {
-	o := &opener{place: where, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
+func (s *Subscriber) opener(values context.Context, topic string, where place) *opener {
+	o := &opener{place: where, values: values, unmarshaler: s.config.Unmarshaler, lends: s.config.ConsumerGroup != "" || s.config.AtMostOnce}
 	if key := s.config.PartitionKey; key != nil {
 		o.key = func(msg *message.Message) (string, error) { return key(topic, msg) }
 	}

@@ -37,9 +37,9 @@ func TestDelayIsNotRepeatedForWhatIsBackAgain(t *testing.T) {
 		if attempts++; attempts > 1 {
 			return nil
 		}
-		_, err := m.group.Delay(ctx, xstream.Giver{Consumer: "me"}, []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, 0)
+		_, err := m.group.Delay(ctx, xstream.Giver{Consumer: "me"}, []xstream.Count{{ID: e.IDText(), Deliveries: xstream.Unchanged}}, 0)
 		require.NoError(t, err)
-		taken, err := m.group.Take(ctx, xstream.Claim{Consumer: "me", From: xstream.Delayed, IDs: []string{e.id}})
+		taken, err := m.group.Take(ctx, xstream.Claim{Consumer: "me", From: xstream.Delayed, IDs: []string{e.IDText()}})
 		require.NoError(t, err)
 		m.ledger.admit(taken.Entries, admission{sent: time.Now()})
 		return context.DeadlineExceeded
@@ -54,7 +54,7 @@ func TestDelayIsNotRepeatedForWhatIsBackAgain(t *testing.T) {
 func TestDelayPausesWhenTheGroupCannotBeRestored(t *testing.T) {
 	t.Parallel()
 	m, e, server := delaying(t)
-	server.Do(t, "XACK", "orders", "g", e.id)
+	server.Do(t, "XACK", "orders", "g", e.IDText())
 	server.Do(t, "SET", m.markKey, "another")
 	server.Do(t, "ACL", "SETUSER", "default", "-xinfo|stream")
 	attempts := 0
@@ -74,7 +74,7 @@ func TestMessageThatIsHandedOutWhileItsLeaseEndsLosesItToo(t *testing.T) {
 	m, e, _ := delaying(t)
 	late, again := &delivery{msg: message.NewMessage("1", nil)}, &delivery{msg: message.NewMessage("1", nil)}
 	require.True(t, m.ledger.offer(e, late))
-	late.since = time.Now().Add(-time.Minute)
+	late.since = instantOf(time.Now().Add(-time.Minute))
 	recalled := 0
 	m.recall = func() { recalled++ }
 	h := &heartbeat{member: m, ledger: m.ledger, log: m.log, maxLease: time.Second, passOn: func(*delivery) {}}
@@ -85,7 +85,7 @@ func TestMessageThatIsHandedOutWhileItsLeaseEndsLosesItToo(t *testing.T) {
 		return nil
 	}
 	require.NoError(t, h.expire(t.Context()))
-	require.NotNil(t, again.ctx.cause, "its handler learns of it")
+	require.Equal(t, ErrLeaseExpired, again.ctx.ending.cause, "its handler learns of it")
 	require.Equal(t, 1, recalled, "or it is not handed out")
 }
 
@@ -106,7 +106,7 @@ func TestAnswersFromBeforeARestoreAreDoubted(t *testing.T) {
 
 	server.Do(t, "XGROUP", "DESTROY", "orders", "g")
 	require.NoError(t, m.tryDelay(t.Context(), e, time.Hour))
-	require.Equal(t, []xstream.Count{{ID: e.id, Deliveries: 1}}, m.unheld.list(), "it is remembered")
+	require.Equal(t, []xstream.Count{{ID: e.IDText(), Deliveries: 1}}, m.unheld.list(), "it is remembered")
 }
 
 // The group is destroyed when the delay has been executed, and the entry is registered
@@ -134,7 +134,7 @@ func TestWhatIsForgottenWhileTheGroupIsRestoredIsReleased(t *testing.T) {
 	t.Parallel()
 	m, e, _ := delaying(t)
 	m.ledger.settle(e, forgotten)
-	require.NoError(t, m.giveBackAgain(t.Context(), []*entry{e}, []string{e.id}))
+	require.NoError(t, m.giveBackAgain(t.Context(), []*entry{e}, []string{e.IDText()}))
 	require.Equal(t, xstream.Released, ownerOf(t, m))
 }
 

@@ -17,8 +17,7 @@ type dispatcher struct {
 	ledger  *ledger
 	opener  *opener
 	out     chan<- *message.Message
-	values  context.Context //nolint:containedctx // what messages' contexts get their values from
-	group   string          // "" = none
+	group   string // "" = none
 	retries retries
 	log     logger
 
@@ -48,7 +47,7 @@ type dispatcher struct {
 type delivery struct {
 	msg   *message.Message
 	ctx   messageContext
-	since time.Time // when it was handed out
+	since instant // when it was handed out, if that is of interest
 	// lastChance: it is the one message in hand that will not be tried again.
 	lastChance atomic.Bool
 }
@@ -222,7 +221,7 @@ func (d *dispatcher) handOverNow(handOut, work context.Context, e *entry, at *fr
 		d.permit.handedOut(sent)
 	}
 	if !d.log.silent {
-		d.log.Trace("Message handed out", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": sent.ctx.origin.deliveries})
+		d.log.Trace("Message handed out", watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID, "deliveries": sent.ctx.origin.deliveries})
 	}
 	return sent
 }

@@ -32,7 +32,7 @@ func (d *dispatcher) open(e *entry) (*delivery, error) {
 	if e.opened {
 		sent = &delivery{}
 	}
-	e.opened, sent.msg, sent.ctx.values = true, msg, d.values
+	e.opened, sent.msg = true, msg
 	o := &sent.ctx.origin
 	o.opener, o.id, o.key = d.opener, e.ID, key
 	msg.SetContext(&sent.ctx)

@@ -1,10 +1,6 @@
 package redisstream
 
-import (
-	"time"
-
-	"github.com/watermill-rueidis/redisstream/internal/xstream"
-)
+import "github.com/watermill-rueidis/redisstream/internal/xstream"
 
 // state is where a held entry stands.
 type state uint8
@@ -23,37 +19,33 @@ const (
 // the fields below the ID.
 type entry struct {
 	xstream.Entry
-	id   string // ID as Redis writes it
-	size int    // bytes of its fields
+	size int // bytes of its fields
 
-	admitted  time.Time // when it came, or got its key
-	confirmed time.Time // when the last command was sent whose reply said that it is ours
-	// deliveries is the server's count. counted says that it includes a hand-out
-	// that has not happened, as after a read, so that a release takes it back.
-	deliveries int64
-	counted    bool
-	place      int  // in the ledger's table
-	listed     bool // in the ledger's table; else dropped, lost, or held anew as another entry
-	state      state
-	settled    bool // the server has confirmed its ack, or its move to the dead letters
-	kept       bool // renewed while it waits
-	busy       bool // its count is being changed: not to be handed out now
-	bars       bool // given up, and not to be overtaken yet
-	replaced   bool // another entry has its ID now; see ledger.replace
-	expired    bool // taken away from a handler that had it for too long
-	cleared    bool // its last hand-out ended with a nack, so it does not kill who has it
-	delivery   *delivery
-	first      delivery // the memory of the first one, which is nearly always the only one
-	opened     bool     // that was used; the dispatcher's own
-	keyed      *keyed   // where messages with a key in common are in order; nil = the key is not known
+	admitted  instant // when it came, or got its key
+	confirmed instant // when the last command was sent whose reply said that it is ours
+	place     int     // in the ledger's table
+	listed    bool    // in the ledger's table; else dropped, lost, or held anew as another entry
+	state     state
+	counted   bool // Deliveries includes a hand-out that has not happened, as after a read, so that a release takes it back
+	settled   bool // the server has confirmed its ack, or its move to the dead letters
+	kept      bool // renewed while it waits
+	busy      bool // its count is being changed: not to be handed out now
+	bars      bool // given up, and not to be overtaken yet
+	replaced  bool // another entry has its ID now; see ledger.replace
+	expired   bool // taken away from a handler that had it for too long
+	cleared   bool // its last hand-out ended with a nack, so it does not kill who has it
+	opened    bool // its first delivery is in use, or was; the dispatcher's own
+	delivery  *delivery
+	first     delivery // the memory of the first one, which is nearly always the only one
+	keyed     *keyed   // where messages with a key in common are in order; nil = the key is not known
 }
 
 // again notes that a held entry was handed to us once more. A claim, other than a
 // read, has left the server's count as it was: what waits takes it over.
 func (e *entry) again(same *xstream.Entry, a admission) {
-	e.confirmed = a.sent
+	e.confirmed = instantOf(a.sent)
 	if e.state == buffered && !e.busy && !a.counted {
-		e.deliveries, e.counted = same.Deliveries, a.counted
+		e.Deliveries, e.counted = same.Deliveries, a.counted
 	}
 }
 
@@ -71,7 +63,7 @@ func (e *entry) isAhead() bool { return e.keyed != nil && e.keyed.ahead != nil }
 // handOuts is how often the entry was handed out in its group.
 func (e *entry) handOuts() int64 {
 	if e.counted {
-		return max(e.deliveries-1, 0)
+		return max(e.Deliveries-1, 0)
 	}
-	return e.deliveries
+	return e.Deliveries
 }

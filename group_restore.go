@@ -100,8 +100,8 @@ func (m *member) ackAgain(ctx context.Context, held []*entry, registered []strin
 	mine := asSet(registered)
 	var ids []string
 	for _, e := range held {
-		if mine[e.id] && m.ledger.isSettled(e) {
-			ids = append(ids, e.id)
+		if mine[e.IDText()] && m.ledger.isSettled(e) {
+			ids = append(ids, e.IDText())
 		}
 	}
 	if len(ids) == 0 {
@@ -116,7 +116,7 @@ func (m *member) ackAgain(ctx context.Context, held []*entry, registered []strin
 func (m *member) giveBackAgain(ctx context.Context, held []*entry, registered []string) error {
 	mine := asSet(registered)
 	gone := slices.DeleteFunc(slices.Clone(held), func(e *entry) bool {
-		return !mine[e.id] || m.ledger.holds(e.ID) || m.ledger.isSettled(e)
+		return !mine[e.IDText()] || m.ledger.holds(e.ID) || m.ledger.isSettled(e)
 	})
 	if len(gone) == 0 {
 		return nil
@@ -151,12 +151,12 @@ func (m *member) reconcile(held []*entry, r xstream.Restored, sent time.Time) {
 	var missing []string
 	for _, e := range held {
 		switch {
-		case mine[e.id]:
+		case mine[e.IDText()]:
 			m.ledger.confirm(e, sent)
-		case theirs[e.id]:
+		case theirs[e.IDText()]:
 			m.lost(e, ErrLeaseLost)
 		default:
-			missing = append(missing, e.id)
+			missing = append(missing, e.IDText())
 			m.ledger.lose(e)
 		}
 	}

@@ -19,12 +19,12 @@ func TestWhatIsUnheldInANewGroupIsNotRegisteredThereAgain(t *testing.T) {
 		"given back": func(ctx context.Context, m *member, _ *claimer, e *entry) (string, error) {
 			err := m.release(ctx, []*entry{e})
 			m.ledger.forget([]*entry{e})
-			return e.id, err
+			return e.IDText(), err
 		},
 		"delayed": func(ctx context.Context, m *member, _ *claimer, e *entry) (string, error) {
 			err := m.tryDelay(ctx, e, 0)
 			m.ledger.forget([]*entry{e})
-			return e.id, err
+			return e.IDText(), err
 		},
 		"seen by a sweep": func(ctx context.Context, _ *member, c *claimer, _ *entry) (string, error) {
 			return released, c.sweep(ctx)
@@ -43,7 +43,7 @@ func TestWhatIsUnheldInANewGroupIsNotRegisteredThereAgain(t *testing.T) {
 			server.Do(t, "XGROUP", "DESTROY", "orders", "g")
 			server.Do(t, "SET", m.markKey, "of another")
 			server.Do(t, "XGROUP", "CREATE", "orders", "g", released)
-			server.Do(t, "XCLAIM", "orders", "g", "me", "0", e.id, "FORCE")
+			server.Do(t, "XCLAIM", "orders", "g", "me", "0", e.IDText(), "FORCE")
 			server.Do(t, "XCLAIM", "orders", "g", xstream.Released, "0", released, "FORCE")
 
 			id, err := learn(t.Context(), m, c, e)

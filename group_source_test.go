@@ -35,7 +35,7 @@ func claimed(t *testing.T, s *groupSource, room int) []string {
 	require.NoError(t, err)
 	var ids []string
 	for _, e := range s.ledger.buffer {
-		ids = append(ids, e.id)
+		ids = append(ids, e.IDText())
 	}
 	return ids
 }

@@ -114,7 +114,7 @@ func (h *heartbeat) expire(ctx context.Context) error {
 	for _, e := range h.ledger.overdue(deadline) {
 		if d, uuid := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
 			h.log.Error("A handler has had a message for too long; the message goes back to the group", nil, watermill.LogFields{
-				"entry_id": e.id, "message_uuid": uuid, "max_lease": h.maxLease.String(),
+				"entry_id": e.IDText(), "message_uuid": uuid, "max_lease": h.maxLease.String(),
 			})
 		}
 	}
@@ -152,7 +152,7 @@ func (h *heartbeat) renew(ctx context.Context, entries []*entry, counts func([]*
 func unchanged(entries []*entry) []xstream.Count {
 	counts := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		counts[i] = xstream.Count{ID: e.id, Deliveries: xstream.Unchanged}
+		counts[i] = xstream.Count{ID: e.IDText(), Deliveries: xstream.Unchanged}
 	}
 	return counts
 }

@@ -167,7 +167,7 @@ func (h *holding) watch(ctx context.Context) {
 		for _, e := range h.ledger.overdue(time.Now().Add(-h.maxLease)) {
 			if d, uuid := h.ledger.deliveryOf(e); d != nil && d.ctx.end(ErrLeaseExpired) {
 				h.log.Error("A handler has had a message for too long, and holds up its partition", nil, watermill.LogFields{
-					"entry_id": e.id, "message_uuid": uuid, "max_lease": h.maxLease.String(),
+					"entry_id": e.IDText(), "message_uuid": uuid, "max_lease": h.maxLease.String(),
 				})
 			}
 		}

@@ -88,7 +88,7 @@ func (h *holding) judge(e *entry, count int64) {
 		return
 	}
 	if count == xstream.Gone {
-		h.gone(e.id)
+		h.gone(e.IDText())
 	} // else somebody has acked it in our place
 	h.ledger.lose(e)
 }
@@ -102,7 +102,7 @@ func (h *holding) stillOurs(ctx context.Context, e *entry) bool {
 	if !e.isLent() {
 		return true
 	}
-	same := []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}
+	same := []xstream.Count{{ID: e.IDText(), Deliveries: xstream.Unchanged}}
 	counts, err := askUnder(ctx, h, 0, func(ctx context.Context) ([]int64, error) { return h.lease.Recount(ctx, same) })
 	if err != nil || counts[0] >= 0 {
 		return !h.tenure.isOver()

@@ -160,7 +160,7 @@ func keyIsNext(holder, _ *entry) bool { return holder.state == buffered }
 // handler here, and is not ours any more.
 func keyIsLost(since time.Time) func(holder, first *entry) bool {
 	return func(holder, first *entry) bool {
-		return holder.state == lost && first.admitted.Before(since)
+		return holder.state == lost && first.admitted < instantOf(since)
 	}
 }
 

@@ -324,5 +324,5 @@ func TestAcksOfAKeyStayInOrder(t *testing.T) {
 	d.acker.mu.Unlock()
 	settled.Wait()
 	d.done(second)
-	require.Equal(t, []string{first.id, second.id}, d.acker.unconfirmed())
+	require.Equal(t, []string{first.IDText(), second.IDText()}, d.acker.unconfirmed())
 }

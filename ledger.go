@@ -76,16 +76,15 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 	}
 	entries := make([]*entry, len(batch))
 	var block []entry
-	now := time.Now()
+	now, sent := instantOf(time.Now()), instantOf(a.sent)
 	for i := range batch {
 		if len(block) == 0 {
 			block = make([]entry, min(len(batch)-i, entryBlock))
 		}
 		e := &block[0]
 		entries[i], block = e, block[1:]
-		batch[i].Seal()
-		e.Entry, e.id, e.size, e.deliveries = batch[i], batch[i].IDText(), batch[i].Size(), batch[i].Deliveries
-		e.admitted, e.confirmed, e.counted, e.cleared = now, a.sent, a.counted, a.cleared
+		size := batch[i].Seal()
+		e.Entry, e.size, e.admitted, e.confirmed, e.counted, e.cleared = batch[i], size, now, sent, a.counted, a.cleared
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,7 +104,7 @@ func (l *ledger) admit(batch []xstream.Entry, a admission) {
 			}
 			if held != nil {
 				l.drop(held)
-				e.confirmed = time.Time{} // the way back may still be under way
+				e.confirmed = instantOf(time.Time{}) // the way back may still be under way
 			}
 		}
 		sorted = sorted && (len(l.buffer) == 0 || l.buffer[len(l.buffer)-1].ID.Less(id))
@@ -197,7 +196,7 @@ func (l *ledger) assign(e *entry, key string, msg *message.Message) bool {
 // endKey lets the next entry with the same key go on. The lock is held.
 func (l *ledger) endKey(e *entry) {
 	if next := l.order.leave(e); next != nil {
-		next.admitted = time.Now() // from now on it waits for a slot
+		next.admitted = instantOf(time.Now()) // from now on it waits for a slot
 		l.buffer = insert(l.buffer, next)
 	}
 }
@@ -211,13 +210,13 @@ func (l *ledger) offer(e *entry, d *delivery) bool {
 		return false
 	}
 	e.delivery, e.counted, e.kept, e.cleared = d, false, false, false
-	d.ctx.origin.deliveries = e.deliveries
+	d.ctx.origin.deliveries = e.Deliveries
 	return true
 }
 
 // received notes that the caller has the message, and since when.
 func (l *ledger) received(d *delivery) {
-	now := time.Now()
+	now := instantOf(time.Now())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d.since = now
@@ -235,21 +234,21 @@ func (l *ledger) withdraw(e *entry) {
 func (l *ledger) verified(e *entry, deliveries int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.deliveries, e.counted = deliveries, true
+	e.Deliveries, e.counted = deliveries, true
 }
 
 // confirm notes that the entry was ours when a command was sent.
 func (l *ledger) confirm(e *entry, sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.confirmed = sent
+	e.confirmed = instantOf(sent)
 }
 
 // again counts one more hand-out where no server does.
 func (l *ledger) again(e *entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	e.deliveries++
+	e.Deliveries++
 }
 
 // wake leaves a token for a goroutine that waits, or will wait, on ch.

@@ -53,7 +53,7 @@ func (l *ledger) rebuffer(entries []*entry) {
 	defer l.mu.Unlock()
 	for _, e := range entries {
 		if e.state == returning && e.listed {
-			e.state, e.confirmed = buffered, time.Time{}
+			e.state, e.confirmed = buffered, instantOf(time.Time{})
 			l.buffer = append(l.buffer, e)
 		}
 	}
@@ -85,7 +85,7 @@ func (l *ledger) ready(entries []*entry) {
 	defer l.mu.Unlock()
 	for _, e := range entries {
 		if e.busy && e.counted {
-			e.deliveries, e.counted = e.handOuts(), false
+			e.Deliveries, e.counted = e.handOuts(), false
 		}
 		e.busy = false
 	}

@@ -55,7 +55,7 @@ func TestNamesakeOfWhatIsHeldIsHandedOut(t *testing.T) {
 		l.admit(old, read())
 		first := handOut(l)
 		d := &delivery{}
-		d.ctx.values = context.Background()
+		d.ctx.origin.opener = &opener{values: context.Background()}
 		require.True(t, l.offer(first, d))
 		l.admit(old, read())
 		require.Nil(t, l.take(), "it is the same")

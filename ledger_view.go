@@ -14,7 +14,7 @@ import (
 func (l *ledger) due(e *entry, age time.Duration) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !e.counted || time.Since(e.confirmed) > age
+	return !e.counted || e.confirmed < instantOf(time.Now().Add(-age))
 }
 
 // isCounted reports whether the hand-out to come is in the server's count.
@@ -60,7 +60,7 @@ func (l *ledger) handedOut(entries []*entry) []xstream.Count {
 	defer l.mu.Unlock()
 	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		out[i] = xstream.Count{ID: e.id, Deliveries: e.handOuts()}
+		out[i] = xstream.Count{ID: e.IDText(), Deliveries: e.handOuts()}
 	}
 	return out
 }
@@ -71,7 +71,7 @@ func (l *ledger) counts(entries []*entry) []xstream.Count {
 	defer l.mu.Unlock()
 	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		out[i] = xstream.Count{ID: e.id, Deliveries: e.deliveries}
+		out[i] = xstream.Count{ID: e.IDText(), Deliveries: e.Deliveries}
 	}
 	return out
 }
@@ -82,7 +82,7 @@ func (l *ledger) nextCounts(entries []*entry) []xstream.Count {
 	defer l.mu.Unlock()
 	out := make([]xstream.Count, len(entries))
 	for i, e := range entries {
-		out[i] = xstream.Count{ID: e.id, Deliveries: e.handOuts() + 1}
+		out[i] = xstream.Count{ID: e.IDText(), Deliveries: e.handOuts() + 1}
 	}
 	return out
 }
@@ -91,7 +91,7 @@ func (l *ledger) nextCounts(entries []*entry) []xstream.Count {
 func (l *ledger) nextCount(e *entry) xstream.Count {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return xstream.Count{ID: e.id, Deliveries: e.handOuts() + 1}
+	return xstream.Count{ID: e.IDText(), Deliveries: e.handOuts() + 1}
 }
 
 // isLost reports whether the server said that the entry is not ours.
@@ -106,7 +106,7 @@ func (l *ledger) isLost(e *entry) bool {
 func (l *ledger) confirmedAt(e *entry) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return e.confirmed
+	return e.confirmed.time()
 }
 
 // toRenew lists what has to be renewed: in flight, acked and not confirmed, or kept
@@ -117,7 +117,7 @@ func (l *ledger) toRenew(since time.Time) []*entry {
 	var out []*entry
 	for e := range l.held.all() {
 		renew := e.state == inFlight || e.state == acked || e.state == condemned || e.state == buffered && e.kept
-		if renew && e.confirmed.Before(since) {
+		if renew && e.confirmed < instantOf(since) {
 			out = append(out, e)
 		}
 	}
@@ -138,14 +138,14 @@ func (l *ledger) waiting(since time.Time) []*entry {
 // hoards reports whether the head of the buffer has waited since before a time. The lock is
 // held.
 func (l *ledger) hoards(since time.Time) bool {
-	return len(l.buffer) > 0 && l.buffer[0].admitted.Before(since)
+	return len(l.buffer) > 0 && l.buffer[0].admitted < instantOf(since)
 }
 
 // blocked lists what has waited for its key since before a time, and is not kept.
 func (l *ledger) blocked(since time.Time) []*entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.DeleteFunc(l.order.waiting(anyKey), func(e *entry) bool { return e.kept || !e.admitted.Before(since) })
+	return slices.DeleteFunc(l.order.waiting(anyKey), func(e *entry) bool { return e.kept || e.admitted >= instantOf(since) })
 }
 
 // all lists everything that is held, in the order of the stream.
@@ -199,7 +199,7 @@ func (l *ledger) neverHandedOut() int {
 func (l *ledger) overdue(since time.Time) []*entry {
 	return l.list(func(e *entry) bool {
 		d := e.delivery
-		return d != nil && !d.since.IsZero() && d.since.Before(since) && !d.isAcked()
+		return d != nil && d.since != 0 && d.since < instantOf(since) && !d.isAcked()
 	})
 }
 

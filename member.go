@@ -102,7 +102,7 @@ func (m *member) verify(ctx context.Context, e *entry) bool {
 
 // stillOurs is verify for an entry whose hand-out is counted.
 func (m *member) stillOurs(ctx context.Context, e *entry) bool {
-	return m.claims(ctx, e, xstream.Count{ID: e.id, Deliveries: xstream.Unchanged})
+	return m.claims(ctx, e, xstream.Count{ID: e.IDText(), Deliveries: xstream.Unchanged})
 }
 
 func (m *member) claims(ctx context.Context, e *entry, count xstream.Count) bool {
@@ -135,7 +135,7 @@ func (m *member) judge(e *entry, sent time.Time, count int64) bool {
 		m.lost(e, ErrLeaseLost)
 		return false
 	case xstream.Gone:
-		m.gone(e.id)
+		m.gone(e.IDText())
 		m.ledger.lose(e) // its handler may finish: nobody else can have it
 		m.recall()
 		return false
@@ -151,7 +151,7 @@ func (m *member) lost(e *entry, cause error) {
 	if !lostNow {
 		return
 	}
-	m.log.Info("Lost an entry to another consumer", watermill.LogFields{"entry_id": e.id, "in_flight": d != nil})
+	m.log.Info("Lost an entry to another consumer", watermill.LogFields{"entry_id": e.IDText(), "in_flight": d != nil})
 	if d != nil {
 		d.ctx.end(cause)
 	}

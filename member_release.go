@@ -70,7 +70,7 @@ func (m *member) delay(ctx, work context.Context, e *entry, d time.Duration) boo
 
 func (m *member) tryDelay(ctx context.Context, e *entry, d time.Duration) error {
 	return m.giveBack(ctx, m.ledger.counts([]*entry{e}), func(ctx context.Context) (int64, error) {
-		return m.group.Delay(ctx, m.giver(), []xstream.Count{{ID: e.id, Deliveries: xstream.Unchanged}}, d)
+		return m.group.Delay(ctx, m.giver(), []xstream.Count{{ID: e.IDText(), Deliveries: xstream.Unchanged}}, d)
 	})
 }
 

@@ -96,7 +96,7 @@ func (m *membership) tryLeave(ctx context.Context) bool {
 	}
 	unsure := m.unsure()
 	acked := asSet(unsure)
-	held := slices.DeleteFunc(m.member.ledger.all(), func(e *entry) bool { return acked[e.id] })
+	held := slices.DeleteFunc(m.member.ledger.all(), func(e *entry) bool { return acked[e.IDText()] })
 	counts := m.member.ledger.handedOut(held)
 	_, err := askOnce(ctx, m.member, func(ctx context.Context) (int64, error) {
 		return m.member.group.Release(ctx, xstream.Giver{Consumer: m.member.name()}, counts)

@@ -107,14 +107,21 @@ func originOf(ctx context.Context) *origin {
 // a subscription drains. A cancellable context proper is made only for those who
 // ask for one, because most handlers never do.
 type messageContext struct {
-	values context.Context //nolint:containedctx // it is a context
 	origin origin
 
-	mu     sync.Mutex      // protects the following fields
-	inner  context.Context //nolint:containedctx // it is a context
-	cancel context.CancelCauseFunc
-	cause  error
+	mu     sync.Mutex // protects the following field
+	ending *ending    // nil: it has not ended, and nobody has asked whether it does
 }
+
+// ending is how a context has ended, or will.
+type ending struct {
+	cause  error           // nil = it goes on
+	inner  context.Context //nolint:containedctx // it is a context; nil = nobody has asked for it
+	cancel context.CancelCauseFunc
+}
+
+// settled is the usual ending, for which no memory is needed. It is not changed.
+var settled = ending{cause: context.Canceled} //nolint:gochecknoglobals // one for all
 
 func (c *messageContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
@@ -122,7 +129,7 @@ func (c *messageContext) Done() <-chan struct{} { return c.cancellable().Done() 
 
 func (c *messageContext) Err() error {
 	c.mu.Lock()
-	ended := c.cause != nil
+	ended := c.ending != nil && c.ending.cause != nil
 	c.mu.Unlock()
 	if !ended {
 		return nil
@@ -135,37 +142,45 @@ func (c *messageContext) Value(key any) any {
 		return &c.origin
 	}
 	c.mu.Lock()
-	made := c.inner != nil || c.cause != nil
+	made := c.ending != nil
 	c.mu.Unlock()
 	if made { // context.Cause and derived contexts find the cancellation through it
 		return c.cancellable().Value(key)
 	}
-	return c.values.Value(key)
+	return c.origin.opener.values.Value(key)
 }
 
 // cancellable returns the cancellable context, and makes it if need be.
 func (c *messageContext) cancellable() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.inner == nil {
-		c.inner, c.cancel = context.WithCancelCause(c.values)
-		if c.cause != nil {
-			c.cancel(c.cause)
-		}
+	if c.ending != nil && c.ending.inner != nil {
+		return c.ending.inner
 	}
-	return c.inner
+	made := &ending{}
+	made.inner, made.cancel = context.WithCancelCause(c.origin.opener.values)
+	if c.ending != nil {
+		made.cause = c.ending.cause
+		made.cancel(made.cause)
+	}
+	c.ending = made
+	return made.inner
 }
 
 // end cancels the context. The first cause counts; it reports whether this is it.
 func (c *messageContext) end(cause error) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause != nil {
+	switch {
+	case c.ending == nil && cause == settled.cause:
+		c.ending = &settled
+	case c.ending == nil:
+		c.ending = &ending{cause: cause}
+	case c.ending.cause != nil:
 		return false
-	}
-	c.cause = cause
-	if c.cancel != nil {
-		c.cancel(cause)
+	default:
+		c.ending.cause = cause
+		c.ending.cancel(cause)
 	}
 	return true
 }

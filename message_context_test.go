@@ -19,7 +19,7 @@ var errEnd = errors.New("the end of the test's context")
 
 func newMessageContext() *messageContext {
 	values := context.WithValue(context.Background(), testKey{}, "value")
-	return &messageContext{values: values, origin: origin{opener: &opener{place: place{stream: "s"}}, id: xstream.ID{Ms: 5, Seq: 7}, deliveries: 3}}
+	return &messageContext{origin: origin{opener: &opener{place: place{stream: "s"}, values: values}, id: xstream.ID{Ms: 5, Seq: 7}, deliveries: 3}}
 }
 
 // Most handlers never ask for the end of the context, and should not pay for it.
@@ -33,11 +33,11 @@ func TestMessageContextIsLazy(t *testing.T) {
 	require.Nil(t, c.Value("none"))
 	entryID, _ := EntryIDFromContext(context.WithValue(c, testKey{}, "other"))
 	require.Equal(t, "5-7", entryID)
-	require.Nil(t, c.inner)
+	require.Nil(t, c.ending)
 	c.end(errEnd)
-	require.Nil(t, c.inner)
+	require.Nil(t, c.ending.inner)
 	require.NotNil(t, c.Done())
-	require.NotNil(t, c.inner)
+	require.NotNil(t, c.ending.inner)
 }
 
 func TestMessageContextEnds(t *testing.T) {

@@ -1,6 +1,7 @@
 package redisstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,7 +13,8 @@ import (
 
 // opener makes messages of entries. It is safe for concurrent use.
 type opener struct {
-	place       // where the entries are
+	place                       // where the entries are
+	values      context.Context //nolint:containedctx // what messages' contexts get their values from
 	unmarshaler Unmarshaler
 	lends       bool                                   // large payloads
 	key         func(*message.Message) (string, error) // nil = none

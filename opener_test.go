@@ -22,7 +22,7 @@ func BenchmarkOpen(b *testing.B) {
 			o := &opener{unmarshaler: DefaultMarshaler{}}
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := o.open(&e, e.Size()); err != nil {
+				if _, err := o.open(&e, e.Seal()); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -52,7 +52,7 @@ func TestOpenerMakesWhatTheUnmarshalerMakes(t *testing.T) {
 			t.Parallel()
 			want, wantErr := DefaultMarshaler{}.Unmarshal(Entry{Fields: fields})
 			e := entryOf(t, server, fields)
-			got, gotErr := (&opener{unmarshaler: DefaultMarshaler{}}).open(&e, e.Size())
+			got, gotErr := (&opener{unmarshaler: DefaultMarshaler{}}).open(&e, e.Seal())
 			if wantErr != nil {
 				require.ErrorContains(t, gotErr, wantErr.Error())
 				return

@@ -55,7 +55,7 @@ func (d *dispatcher) acked(e *entry, sent *delivery) {
 	d.freeSlot()
 	sent.ctx.end(context.Canceled)
 	if !d.log.silent {
-		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
+		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID})
 	}
 	d.done(e)
 }
@@ -83,7 +83,7 @@ func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *deliv
 	sent.ctx.end(context.Canceled)
 	d.ledger.failed(e)
 	v, handOuts := sent.verdict(), sent.ctx.origin.deliveries
-	fields := watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID, "deliveries": handOuts}
+	fields := watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID, "deliveries": handOuts}
 	if !d.log.silent {
 		d.log.Trace("Message nacked", fields)
 	}
@@ -147,7 +147,7 @@ func (d *dispatcher) reject(e *entry, err error) { d.bury(e, epitaph{reason: err
 // bury gives up on an entry.
 func (d *dispatcher) bury(e *entry, why epitaph) {
 	if d.undertaker == nil {
-		d.log.Error("Skipping an entry that can't be processed, as there is no group with dead letters", errors.New(why.reason), watermill.LogFields{"entry_id": e.id})
+		d.log.Error("Skipping an entry that can't be processed, as there is no group with dead letters", errors.New(why.reason), watermill.LogFields{"entry_id": e.IDText()})
 		d.ledger.settle(e, forgotten)
 		return
 	}
@@ -177,7 +177,7 @@ func (d *dispatcher) abandon(e *entry, sent *delivery) {
 	}
 	d.freeSlot()
 	sent.ctx.end(ErrSubscriberClosed)
-	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.id, "message_uuid": sent.msg.UUID})
+	d.log.Info("Gave up waiting for a message's handler; the message goes to another consumer", watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID})
 	d.ledger.settle(e, returning)
 }
 

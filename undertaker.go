@@ -151,7 +151,7 @@ func (u *undertaker) buryOne(ctx context.Context, c *corpse) bool {
 		}
 		c.entry.Refill(same)
 	}
-	moved, err := u.burier.bury(ctx, letter{id: c.entry.id, fields: u.letter(c), unanswered: c.unanswered})
+	moved, err := u.burier.bury(ctx, letter{id: c.entry.IDText(), fields: u.letter(c), unanswered: c.unanswered})
 	if err != nil {
 		c.unanswered = !xstream.IsReply(err)
 		return u.refused(ctx, c, err)
@@ -192,7 +192,7 @@ func (u *undertaker) refused(ctx context.Context, c *corpse, err error) bool {
 }
 
 func (u *undertaker) fields(c *corpse) watermill.LogFields {
-	return watermill.LogFields{"entry_id": c.entry.id, "dead_letters": u.burial.dead}
+	return watermill.LogFields{"entry_id": c.entry.IDText(), "dead_letters": u.burial.dead}
 }
 
 // letter is the entry's fields as they are, and what became of it.
@@ -207,7 +207,7 @@ func (u *undertaker) letter(c *corpse) []string {
 		DeadTopicField, u.burial.topic,
 		DeadHandlerField, c.handler,
 		DeadSubscriberField, cmp.Or(c.subscriber, "redisstream.Subscriber"),
-		DeadEntryIDField, c.entry.id,
+		DeadEntryIDField, c.entry.IDText(),
 		DeadGroupField, u.burial.group,
 		DeadConsumerField, u.burier.name(),
 		DeadDeliveriesField, strconv.FormatInt(u.ledger.handOuts(c.entry), 10),

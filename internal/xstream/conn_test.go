@@ -95,7 +95,7 @@ func TestFieldsOfAnEntry(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 4, entries[0].Len())
 			require.Equal(t, []string{"b", "12", "a", "", "b", "\r\n\x00\xff", "", "x"}, fieldsOf(entries[0]))
-			require.Equal(t, 3+1+5+1, entries[0].Size())
+			require.Equal(t, 3+1+5+1, entries[0].Seal())
 		})
 	}
 }
@@ -273,6 +273,6 @@ func TestParseStreams(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, ids(1, 2), idsOf(entries))
 	require.Zero(t, entries[0].Len())
-	require.Zero(t, entries[0].Size())
+	require.Zero(t, entries[0].Seal())
 	require.Equal(t, []string{"a", "1"}, fieldsOf(entries[1]))
 }

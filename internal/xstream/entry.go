@@ -14,7 +14,6 @@ type Entry struct {
 	text   string                 // the ID as the server wrote it
 	values []rueidis.RedisMessage // name, value, name, value…
 	print  uint64                 // see Seal; 0 = not known
-	size   int                    // the same
 	// Deliveries is what the server counts when the entry was taken over; 1
 	// for an entry that was just read.
 	Deliveries int64
@@ -50,15 +49,6 @@ func (e *Entry) Name(i int) string {
 func (e *Entry) Value(i int) string {
 	value, _ := e.values[2*i+1].ToString()
 	return value
-}
-
-// Size is the number of bytes in names and values. One that is sealed had them.
-func (e *Entry) Size() int {
-	if e.print != 0 {
-		return e.size
-	}
-	size, _ := e.examine()
-	return size
 }
 
 // parseStreams appends the entries of an XREAD or XREADGROUP reply. It is a map
