@@ -9,8 +9,9 @@ import (
 
 const (
 	// maxUnconfirmed bounds the acks that wait for an answer of Redis, so that an
-	// outage can't make more of them than this come back as duplicates.
-	maxUnconfirmed = 1024
+	// outage can't make more of them than this come back as duplicates. It is for what is
+	// acked during two reads: the acks wait behind those.
+	maxUnconfirmed = 2048
 	// maxDoomed bounds what can't be moved to the dead letters, and so the memory
 	// that it takes. Only behind so much of it everything else has to wait.
 	maxDoomed = 1 << 14
