@@ -168,19 +168,22 @@ func (c *messageContext) cancellable() context.Context {
 }
 
 // end cancels the context. The first cause counts; it reports whether this is it.
-func (c *messageContext) end(cause error) bool {
+func (c *messageContext) end(cause error) bool { return c.endAs(&ending{cause: cause}) }
+
+// settle is end for a message that was acked or nacked.
+func (c *messageContext) settle() { c.endAs(&settled) }
+
+func (c *messageContext) endAs(e *ending) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.ending == nil && cause == settled.cause:
-		c.ending = &settled
 	case c.ending == nil:
-		c.ending = &ending{cause: cause}
+		c.ending = e
 	case c.ending.cause != nil:
 		return false
 	default:
-		c.ending.cause = cause
-		c.ending.cancel(cause)
+		c.ending.cause = e.cause
+		c.ending.cancel(e.cause)
 	}
 	return true
 }

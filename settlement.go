@@ -53,7 +53,7 @@ func (d *dispatcher) passOn(sent *delivery) {
 
 func (d *dispatcher) acked(e *entry, sent *delivery) {
 	d.freeSlot()
-	sent.ctx.end(context.Canceled)
+	sent.ctx.settle()
 	if !d.log.silent {
 		d.log.Trace("Message acked", watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID})
 	}
@@ -80,7 +80,7 @@ func (d *dispatcher) done(e *entry) {
 // delivery if it was handed out again, and has settled the entry otherwise.
 func (d *dispatcher) nacked(handOut, work context.Context, e *entry, sent *delivery) *delivery {
 	d.freeSlot()
-	sent.ctx.end(context.Canceled)
+	sent.ctx.settle()
 	d.ledger.failed(e)
 	v, handOuts := sent.verdict(), sent.ctx.origin.deliveries
 	fields := watermill.LogFields{"entry_id": e.IDText(), "message_uuid": sent.msg.UUID, "deliveries": handOuts}
