@@ -17,6 +17,9 @@ const (
 	slotCount = 16384
 	// agreeTimeout is how long the nodes of a cluster may take to agree.
 	agreeTimeout = 60 * time.Second
+	// meetAgain is when nodes are introduced once more. A node that is too busy to answer forgets
+	// within a second that somebody wanted to know it.
+	meetAgain = 3 * time.Second
 	// askTimeout is how long a node may take to say what it knows; then it does not count.
 	askTimeout = time.Second
 	// busPorts is how many second ports are tried for a node, because somebody else may be
@@ -60,11 +63,8 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 		if i < n {
 			node.Do(tb, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slotCount/n), strconv.Itoa((i+1)*slotCount/n-1))
 		}
-		for j := range i {
-			node.Do(tb, "CLUSTER", "MEET", "127.0.0.1", c.nodes[j].publicPort(), buses[j])
-		}
 	}
-	c.agree(tb, "the nodes know each other", func(v view) bool { return len(v) == len(c.nodes) && v.isWhole() })
+	c.introduce(tb, buses)
 	for i, master := range c.ids[:n] {
 		c.nodes[n+i].Do(tb, "CLUSTER", "REPLICATE", master)
 	}
@@ -73,6 +73,23 @@ func StartCluster(tb testing.TB, n int, opts ...Option) *Cluster {
 	}
 	c.awaitService(tb)
 	return c
+}
+
+// introduce has all nodes know each other.
+func (c *Cluster) introduce(tb testing.TB, buses []string) {
+	tb.Helper()
+	var met time.Time
+	await(tb, "the nodes know each other", func() bool {
+		if time.Since(met) > meetAgain {
+			for i, node := range c.nodes {
+				for j := range i {
+					node.Do(tb, "CLUSTER", "MEET", "127.0.0.1", c.nodes[j].publicPort(), buses[j])
+				}
+			}
+			met = time.Now()
+		}
+		return c.agrees(tb, func(v view) bool { return len(v) == len(c.nodes) && v.isWhole() })
+	})
 }
 
 func runNode(opts []Option) (node *Server, bus string, err error) {
@@ -216,20 +233,24 @@ func (c *Cluster) present() []*Server {
 // agree waits until all nodes that answer know something, and most answer.
 func (c *Cluster) agree(tb testing.TB, what string, known func(view) bool) {
 	tb.Helper()
-	await(tb, what, func() bool {
-		answers := 0
-		for _, node := range c.present() {
-			reply, err := askNode(tb, node, "CLUSTER", "NODES")
-			if err != nil {
-				continue
-			}
-			answers++
-			if list, _ := reply.(string); !known(parseView(list)) {
-				return false
-			}
+	await(tb, what, func() bool { return c.agrees(tb, known) })
+}
+
+// agrees reports whether all nodes that answer know something, and most answer.
+func (c *Cluster) agrees(tb testing.TB, known func(view) bool) bool {
+	tb.Helper()
+	answers := 0
+	for _, node := range c.present() {
+		reply, err := askNode(tb, node, "CLUSTER", "NODES")
+		if err != nil {
+			continue
 		}
-		return answers > len(c.nodes)/2
-	})
+		answers++
+		if list, _ := reply.(string); !known(parseView(list)) {
+			return false
+		}
+	}
+	return answers > len(c.nodes)/2
 }
 
 // awaitService waits until all nodes that answer serve what is theirs.

@@ -56,7 +56,7 @@ func plantedInMessages() []plantedBug {
 		},
 		{
 			name:   "counts what was not handed out",
-			edits:  []edit{{"ledger_view.go", "xstream.Count{ID: e.id, Deliveries: e.handOuts()}", "xstream.Count{ID: e.id, Deliveries: e.deliveries}"}},
+			edits:  []edit{{"ledger_view.go", "xstream.Count{ID: e.IDText(), Deliveries: e.handOuts()}", "xstream.Count{ID: e.IDText(), Deliveries: e.Deliveries}"}},
 			rules:  []string{"count"},
 			faults: []string{"terminate consumer"},
 		},
@@ -134,7 +134,7 @@ func plantedInGroups() []plantedBug {
 		},
 		{
 			name:   "trusts its buffer after a pause",
-			edits:  []edit{{"ledger_view.go", "return !e.counted || time.Since(e.confirmed) > age", "return !e.counted"}},
+			edits:  []edit{{"ledger_view.go", "return !e.counted || e.confirmed < instantOf(time.Now().Add(-age))", "return !e.counted"}},
 			rules:  []string{"exclusive", "twice"},
 			faults: []string{"pause consumer"},
 			plan:   behind,
