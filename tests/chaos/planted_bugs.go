@@ -32,7 +32,7 @@ func plantedInMessages() []plantedBug {
 		},
 		{
 			name:   "a nack loses its place",
-			edits:  []edit{{"settlement.go", "	if d.retries.toGroup {\n", "	if d.member != nil {\n"}},
+			edits:  []edit{{"settlement.go", "	if d.retries.toGroup {\n", "	if d.holder != nil {\n"}},
 			rules:  []string{"nack order"},
 			faults: []string{"SCRIPT FLUSH"},
 			plan:   func(p *Plan) { p.Groups[0].Count, p.Groups[0].MaxInFlight = 1, 1 },
