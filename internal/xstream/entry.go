@@ -14,6 +14,7 @@ type Entry struct {
 	text   string                 // the ID as the server wrote it
 	values []rueidis.RedisMessage // name, value, name, value…
 	print  uint64                 // see Seal; 0 = not known
+	size   int                    // the same
 	// Deliveries is what the server counts when the entry was taken over; 1
 	// for an entry that was just read.
 	Deliveries int64

@@ -18,13 +18,13 @@ func (e *Entry) Fingerprint() uint64 {
 	return sum
 }
 
-// Seal has the entry remember its fingerprint when its fields are gone, or somebody else's to
-// change, and returns the number of bytes in names and values.
+// Seal has the entry remember its fingerprint and its size when its fields are gone, or somebody
+// else's to change. It returns the number of bytes in names and values, and looks at them once.
 func (e *Entry) Seal() (size int) {
-	if len(e.values) > 0 {
-		size, e.print = e.examine()
+	if e.print == 0 && len(e.values) > 0 {
+		e.size, e.print = e.examine()
 	}
-	return size
+	return e.size
 }
 
 // examine looks at the names and values once: nearly all of that is done for each entry.

@@ -27,6 +27,7 @@ func TestIsOther(t *testing.T) {
 	}
 	entries[0].Drop()
 	require.False(t, entries[0].IsOther(&entries[1]), "it remembers")
+	require.Equal(t, 2, entries[0].Seal(), "its size, too, so nobody looks twice")
 	require.True(t, entries[0].IsOther(&entries[2]))
 	require.False(t, entries[0].IsOther(&Entry{}), "nothing is known of it")
 }
