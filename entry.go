@@ -15,7 +15,7 @@ const (
 	forgotten              // settled on the server
 )
 
-// entry is a stream entry that a subscription holds. Its ledger's lock protects
+// entry is a stream entry that a subscription holds. Its ledger's lock protects Deliveries and
 // the fields below the ID.
 type entry struct {
 	xstream.Entry
