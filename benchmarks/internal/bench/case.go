@@ -19,6 +19,7 @@ type Case struct {
 	Name        string
 	Messages    int           // of each contestant and round, at scale 1
 	Rounds      int           // at most; 0 is no limit
+	Parts       int           // of a round, each with as many fewer messages; 0 is 1
 	Timeout     time.Duration // of each contestant in each round; 0 is a minute
 	Metrics     []Metric
 	Contestants []Contestant
@@ -66,8 +67,16 @@ func (c Case) Alone() Case {
 	return c
 }
 
-// messages is how many a contestant gets.
+// turns is how often each contestant runs, if there are so many rounds.
+func (c Case) turns(rounds int) int {
+	if c.Rounds > 0 {
+		rounds = min(rounds, c.Rounds)
+	}
+	return rounds * max(c.Parts, 1)
+}
+
+// messages is how many a contestant gets in a turn.
 func (c Case) messages(contestant Contestant, scale float64) int {
 	const fewest = 100
-	return max(fewest, int(float64(c.Messages)*scale)/max(contestant.Share, 1))
+	return max(fewest, int(float64(c.Messages)*scale)/max(c.Parts, 1)/max(contestant.Share, 1))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/watermill-rueidis/redisstream/benchmarks/internal/servers"
@@ -31,13 +32,8 @@ type Runner struct {
 // Run runs all rounds of a case.
 func (r *Runner) Run(ctx context.Context, c Case) (Outcome, error) {
 	outcome := Outcome{Case: c, Values: make(map[string][][]float64, len(c.Contestants))}
-	rounds := r.Rounds
-	if c.Rounds > 0 {
-		rounds = min(rounds, c.Rounds)
-	}
-	for round := range rounds {
-		for i := range c.Contestants {
-			contestant := c.Contestants[(i+round)%len(c.Contestants)]
+	for turn := range c.turns(r.Rounds) {
+		for _, contestant := range inTurn(c.Contestants, turn) {
 			values, notes, err := r.variant(ctx, c, contestant)
 			if err != nil {
 				return Outcome{}, fmt.Errorf("%s: %s: %w", c.Name, contestant.Name, err)
@@ -49,6 +45,17 @@ func (r *Runner) Run(ctx context.Context, c Case) (Outcome, error) {
 		}
 	}
 	return outcome, nil
+}
+
+// inTurn is the order of the contestants: each is the first sometimes, and none has always the same
+// one before it, who may leave it a warm machine or much to tidy up.
+func inTurn(contestants []Contestant, turn int) []Contestant {
+	first := turn % len(contestants)
+	order := slices.Concat(contestants[first:], contestants[:first])
+	if turn%2 == 1 {
+		slices.Reverse(order[1:])
+	}
+	return order
 }
 
 // variant runs one contestant once. A contestant that hangs must not hold up the program, so it

@@ -23,9 +23,25 @@ func TestRunnerRotatesTheContestants(t *testing.T) {
 	}
 	outcome, err := newRunner(t).Run(t.Context(), c)
 	require.NoError(t, err)
-	require.Equal(t, []string{"a", "b", "c", "b", "c", "a", "c", "a", "b"}, order)
+	require.Equal(t, []string{"a", "b", "c", "b", "a", "c", "c", "a", "b"}, order)
 	require.Len(t, slices.Compact(slices.Sorted(slices.Values(topics))), 9)
 	require.Equal(t, [][]float64{{250}, {250}, {250}}, outcome.Values["a"])
+}
+
+func TestRunnerDividesRoundsIntoParts(t *testing.T) {
+	t.Parallel()
+	var order []string
+	c := Case{Messages: 4000, Rounds: 2, Parts: 2, Metrics: []Metric{{}}}
+	for _, name := range []string{"a", "b"} {
+		c.Contestants = append(c.Contestants, Contestant{Name: name, Run: func(_ context.Context, f *Fixture) ([]float64, error) {
+			order = append(order, name)
+			return []float64{float64(f.Messages)}, nil
+		}})
+	}
+	outcome, err := newRunner(t).Run(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "b", "a", "a", "b", "b", "a"}, order)
+	require.Equal(t, [][]float64{{1000}, {1000}, {1000}, {1000}}, outcome.Values["b"])
 }
 
 func TestRunnerEndsWithTheFirstError(t *testing.T) {

@@ -21,7 +21,7 @@ func latency() bench.Case {
 	// 0.67 is one and a half times as long.
 	targets := []bench.Target{than(1, incumbent), than(0.67, raw)}
 	return bench.Case{
-		Name: "latency", Messages: 3000,
+		Name: "latency", Messages: 3000, Parts: 3,
 		Metrics: []bench.Metric{{Name: "p50", Unit: "µs", Targets: targets}, {Name: "p99", Unit: "µs", Targets: targets}},
 		Contestants: []bench.Contestant{
 			{Name: bench.Ours, Run: latencyOf(ours())},

@@ -34,7 +34,7 @@ func publishBatches() bench.Case {
 func publishConcurrently() bench.Case {
 	run := publishing{goroutines: goroutines, batch: 1}
 	return bench.Case{
-		Name: "publish-64-goroutines", Messages: 100_000,
+		Name: "publish-64-goroutines", Messages: 100_000, Parts: 2,
 		Metrics: speed(than(4, incumbent), than(0.85, raw, rawSingle, rawDelayed)),
 		Contestants: []bench.Contestant{
 			{Name: bench.Ours, Run: run.of(ours())},
@@ -49,7 +49,7 @@ func publishConcurrently() bench.Case {
 func publishConcurrentlyDefault() bench.Case {
 	run := publishing{goroutines: goroutines, batch: 1}
 	return bench.Case{
-		Name: "publish-64-goroutines-default-options", Messages: 100_000,
+		Name: "publish-64-goroutines-default-options", Messages: 100_000, Parts: 2,
 		Metrics: speed(than(2.5, incumbent)),
 		Contestants: []bench.Contestant{
 			{Name: bench.Ours, Run: run.of(contestant.Ours{Options: contestant.Default})},
@@ -62,7 +62,7 @@ func publishConcurrentlyDefault() bench.Case {
 func publishOneAtATime() bench.Case {
 	run := publishing{goroutines: 1, batch: 1}
 	return bench.Case{
-		Name: "publish-one-at-a-time", Messages: 20_000,
+		Name: "publish-one-at-a-time", Messages: 20_000, Parts: 10,
 		Metrics: speed(than(1, incumbent), than(0.9, raw)),
 		Contestants: []bench.Contestant{
 			{Name: bench.Ours, Run: run.of(ours())},
