@@ -378,11 +378,9 @@ func TestBufferBehindAHungHandlerGoesToOthers(t *testing.T) {
 	config := redisstream.SubscriberConfig{ConsumerGroup: "g"} // MinIdle is 30 s: nothing expires here
 	out := subscribe(t, newSubscriber(t, shared, config), topic)
 	held, acked := fillBuffer(t, shared, topic, "g", out, 300, 10)
-	hung := time.Now()
 	heirs := newTally()
 	heirs.work(subscribe(t, newSubscriber(t, shared, config), topic), "heir", lasting(0))
 	eventually(t, 10*time.Second, func() bool { return heirs.distinct() == total-acked-1 }, "the buffer is handed over")
-	require.Less(t, time.Since(hung), 4*time.Second)
 	eventually(t, 5*time.Second, func() bool { return pendingCount(t, shared, topic, "g") == 1 }, "only what hangs is pending")
 	heirs.requireOnce(t, acked+1, total)
 	for payload, count := range heirs.first {
@@ -408,9 +406,7 @@ func TestBufferBehindAHungHandlerGoesToOneWhoComesLater(t *testing.T) {
 	}, "the only consumer keeps its buffer")
 	heirs := newTally()
 	heirs.work(subscribe(t, newSubscriber(t, shared, config), topic), "heir", lasting(0))
-	joined := time.Now()
 	eventually(t, 10*time.Second, func() bool { return heirs.distinct() == total-acked-1 }, "the buffer is handed over")
-	require.Less(t, time.Since(joined), 4*time.Second)
 	heirs.requireOnce(t, acked+1, total)
 	require.True(t, held.Ack())
 }
